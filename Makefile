@@ -1,0 +1,93 @@
+# Everything that a person or a CI does with Roster; `make help` lists it.
+# Needed: Python 3.11 or newer, and make. The first target that needs the environment makes it, from the hashed lock files, wheels only.
+
+PYTHON ?= python3
+VENV ?= .venv
+ROSTER_VAR ?= var
+ROSTER_PORT_BASE ?= 8000
+N ?= 10000
+SEED ?= 1
+OUT ?= $(ROSTER_VAR)/synthetic
+TESTS ?=
+WORKERS ?= auto
+ARGS ?=
+
+bin := $(VENV)/bin
+packages := shared services/employees services/teams services/gateway
+code := $(packages) tools tests $(wildcard bench/*.py)
+pip := $(bin)/python -m pip install --quiet --disable-pip-version-check --no-input --only-binary :all: --require-hashes
+lock := $(bin)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+	--custom-compile-command "make lock" $(patsubst %,--no-emit-package %,$(notdir $(packages)))
+own := $(packages:%=%/pyproject.toml)
+
+.PHONY: help run import synthetic employees teams gateway test check fix bench lock clean
+.DEFAULT_GOAL := help
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":[^#]*## "} /^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+run: $(VENV)/.run ## Start the three services here: data in ROSTER_VAR=var, ports from ROSTER_PORT_BASE=8000, Ctrl-C stops them
+	@exec $(bin)/python tools/run.py --var "$(ROSTER_VAR)" --port-base "$(ROSTER_PORT_BASE)" $(ARGS)
+
+import: $(VENV)/.run ## Load DIR/employees.csv, teams.csv and memberships.csv through the running gateway
+	@exec $(bin)/python tools/import_directory.py --var "$(ROSTER_VAR)" --port-base "$(ROSTER_PORT_BASE)" $(ARGS) "$(DIR)"
+
+synthetic: $(VENV)/.run ## Write an invented organisation of N=10000 people to OUT=var/synthetic, the same one for the same SEED=1
+	@exec $(bin)/python tools/synthetic.py --people "$(N)" --seed "$(SEED)" "$(OUT)"
+
+employees: $(VENV)/.run ## Start the employees service alone, open to this machine, on port 8001
+	@EMPLOYEES_OPEN=true EMPLOYEES_DATABASE_URL="sqlite:///$(ROSTER_VAR)/employees.db" exec $(bin)/python -m employees serve
+
+teams: $(VENV)/.run ## Start the teams service alone, open to this machine, on port 8002
+	@TEAMS_OPEN=true TEAMS_DATABASE_URL="sqlite:///$(ROSTER_VAR)/teams.db" exec $(bin)/python -m teams serve
+
+gateway: $(VENV)/.run ## Start the gateway alone, on port 8000, in front of services that run already
+	@exec $(bin)/python tools/alone.py gateway --var "$(ROSTER_VAR)" --port-base "$(ROSTER_PORT_BASE)"
+
+test: $(VENV)/.dev ## Run the tests, or TESTS=path only; those that need PostgreSQL are skipped where none answers
+	@exec $(bin)/python -m pytest -q -n $(WORKERS) $(ARGS) $(TESTS)
+
+check: $(VENV)/.dev ## Lint, format, types and imports: reports, changes nothing
+	$(bin)/ruff check $(code)
+	$(bin)/ruff format --check $(code)
+	$(bin)/mypy $(code)
+	$(bin)/lint-imports --no-logo
+
+fix: $(VENV)/.dev ## Apply the formatter and the safe fixes of the linter
+	$(bin)/ruff check --fix $(code)
+	$(bin)/ruff format $(code)
+
+bench: $(VENV)/.bench ## Run the benchmarks against the usual way of writing the same service
+	@exec $(bin)/python -m bench $(ARGS)
+
+lock: $(VENV)/.dev ## Write the requirement files anew from the pyproject.toml files (ARGS=--upgrade takes newer releases)
+	$(lock) $(ARGS) --output-file requirements.txt $(own)
+	$(lock) $(ARGS) --output-file requirements-dev.txt --constraint requirements.txt --group pyproject.toml:dev $(own)
+	$(lock) $(ARGS) --output-file requirements-bench.txt --constraint requirements-dev.txt --group pyproject.toml:bench $(own)
+
+clean: ## Remove the environment and the caches, never the data in var
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+# A stamp is written when its step is whole, so that an interrupted one runs again. A set of packages holds the smaller ones.
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Roster needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another: make PYTHON=python3.13 …" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) has no venv module that works (Debian: the package python3-venv)" >&2; exit 1; }
+	@$(bin)/python -c 'import pathlib, sys, sysconfig; \
+		pathlib.Path(sysconfig.get_path("purelib"), "roster.pth").write_text("".join(str(pathlib.Path(p, "src").absolute()) + "\n" for p in sys.argv[1:]))' $(packages)
+	@touch $@
+
+$(VENV)/.run: requirements.txt $(VENV)/.made
+	@echo "installing requirements.txt into $(VENV)"
+	@$(pip) -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.made
+	@echo "installing requirements-dev.txt into $(VENV)"
+	@$(pip) -r requirements-dev.txt
+	@touch $(VENV)/.run $@
+
+$(VENV)/.bench: requirements-bench.txt $(VENV)/.made
+	@echo "installing requirements-bench.txt into $(VENV)"
+	@$(pip) -r requirements-bench.txt
+	@touch $(VENV)/.run $(VENV)/.dev $@
