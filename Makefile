@@ -27,13 +27,13 @@ help: ## Show this list
 	@awk 'BEGIN {FS = ":[^#]*## "} /^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 run: $(VENV)/.run ## Start the three services here: data in ROSTER_VAR=var, ports from ROSTER_PORT_BASE=8000, Ctrl-C stops them
-	@exec $(bin)/python tools/run.py --var "$(ROSTER_VAR)" --port-base "$(ROSTER_PORT_BASE)" $(ARGS)
+	@exec $(bin)/python -m tools.run --var "$(ROSTER_VAR)" --port-base "$(ROSTER_PORT_BASE)" $(ARGS)
 
 import: $(VENV)/.run ## Load DIR/employees.csv, teams.csv and memberships.csv through the running gateway
-	@exec $(bin)/python tools/import_directory.py --var "$(ROSTER_VAR)" --port-base "$(ROSTER_PORT_BASE)" $(ARGS) "$(DIR)"
+	@exec $(bin)/python -m tools.import_directory --var "$(ROSTER_VAR)" --port-base "$(ROSTER_PORT_BASE)" $(ARGS) "$(DIR)"
 
 synthetic: $(VENV)/.run ## Write an invented organisation of N=10000 people to OUT=var/synthetic, the same one for the same SEED=1
-	@exec $(bin)/python tools/synthetic.py --people "$(N)" --seed "$(SEED)" "$(OUT)"
+	@exec $(bin)/python -m tools.synthetic --people "$(N)" --seed "$(SEED)" "$(OUT)"
 
 employees: $(VENV)/.run ## Start the employees service alone, open to this machine, on port 8001
 	@EMPLOYEES_OPEN=true EMPLOYEES_DATABASE_URL="sqlite:///$(ROSTER_VAR)/employees.db" exec $(bin)/python -m employees serve
@@ -71,7 +71,7 @@ clean: ## Remove the environment and the caches, never the data in var
 # A stamp is written when its step is whole, so that an interrupted one runs again. A set of packages holds the smaller ones.
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-		echo "Roster needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another: make PYTHON=python3.13 …" >&2; exit 1; }
+		echo "Roster needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) -V 2>/dev/null || echo "not there"). Name another: make PYTHON=python3.13 …" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) has no venv module that works (Debian: the package python3-venv)" >&2; exit 1; }
 	@$(bin)/python -c 'import pathlib, sys, sysconfig; \
 		pathlib.Path(sysconfig.get_path("purelib"), "roster.pth").write_text("".join(str(pathlib.Path(p, "src").absolute()) + "\n" for p in sys.argv[1:]))' $(packages)
