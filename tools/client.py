@@ -77,8 +77,6 @@ class Gateway:
         except ConnectionRefusedError:
             raise Refused(f"no gateway answers at {self.url} (`make run` starts one)") from None
         except (OSError, http.client.HTTPException, ValueError) as fault:
-            raise Refused(
-                f"{method} {path}: the gateway at {self.url} gave no answer ({str(fault) or type(fault).__name__})"
-            ) from fault
+            raise Refused(f"{method} {path}: the gateway at {self.url} gave no answer ({str(fault) or type(fault).__name__})") from fault
         finally:
             connection.close()

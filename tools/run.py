@@ -1,0 +1,135 @@
+"""Runs the three services on this machine until Ctrl-C: what `make run` does.
+
+Everything that they keep lies in one folder: databases, development keys, the first admin's password, logs. Whatever prevents a start is
+told in one line, and nothing is left running.
+"""
+
+import argparse
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+from tools.client import Gateway, Refused
+from tools.import_directory import load_folder, read_password
+from tools.processes import Fault, Process, check_ports, lock_folder, ready
+from tools.settings import Place, make_admin, make_keys, make_services
+
+SAMPLE = Path(__file__).parent.parent / "deploy" / "sample"
+READY_WITHIN = 60.0
+"""Seconds from start to the last service's readiness; a small machine's first start takes about five."""
+
+
+def greeting(place: Place) -> str:
+    """What to type next: each line works as it stands, in the folder where `make run` was typed."""
+    url, var = place.url("gateway"), place.var
+    curl = f"curl -sS -b {var}/cookies"
+    return f"""
+Roster runs: the gateway at {url}, employees on port {place.port("employees")}, teams on {place.port("teams")}.
+Ctrl-C stops all three; their logs are in {var}/log. In another terminal, in this folder (the session lasts 30 minutes from its last use):
+
+  curl -sS -c {var}/cookies -u "admin:$(cat {var}/admin-password)" -X POST {url}/v1/session
+  {curl} '{url}/v1/employees?q=engineer&limit=3'
+  {curl} '{url}/v1/employees?username=noah.weber&fields=id,username,manager_id'
+  {curl} '{url}/v1/org-chart?root=1&depth=2'
+  {curl} '{url}/v1/search?q=plat'
+  {curl} -H 'Accept: application/yaml' '{url}/v1/teams?slug=platform'
+  {curl} -X DELETE {url}/v1/session
+
+What else there is: {curl} {url}/ and README.md.
+"""
+
+
+def load_sample(place: Place) -> None:
+    """Loads the sample directory once in the life of `var`, and never into a directory that has people or teams."""
+    mark = place.var / "sample"
+    state = mark.read_text(encoding="utf-8").strip() if mark.exists() else ""
+    if state == "done":
+        return
+    gateway = Gateway(place.url("gateway"))
+    gateway.log_in("admin", read_password(place.password))
+    kept = any(gateway.get(f"/v1/{kind}?limit=1").require()["items"] for kind in ("employees", "teams"))
+    if state == "begun" or not kept:
+        mark.write_text("begun\n", encoding="utf-8")  # so that an interrupted load is taken up again
+        print(f"loading the sample directory of {SAMPLE.parent.name}/{SAMPLE.name}", flush=True)
+        load_folder(gateway, SAMPLE, quiet=True)
+    mark.write_text("done\n", encoding="utf-8")
+    gateway.log_out()
+
+
+async def start(place: Place, processes: list[Process], sample: bool) -> None:
+    """Waits until every service is ready, loads the sample, and says so."""
+    try:
+        async with asyncio.timeout(READY_WITHIN):
+            await asyncio.gather(*(ready(process) for process in processes))
+    except TimeoutError:
+        late = ", ".join(process.service.name for process in processes if not process.is_ready)
+        raise Fault(f"{late}: not ready within {READY_WITHIN:.0f} seconds; see {place.var}/log") from None
+    if sample:
+        await asyncio.to_thread(load_sample, place)
+    print(greeting(place), flush=True)
+
+
+async def supervise(place: Place, sample: bool) -> None:
+    """Until Ctrl-C or SIGTERM; raises Fault when a service stops by itself. No service is left running."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    services = make_services(place)
+    make_admin(place, services[-1])
+    processes = [Process(service, place.var / "log") for service in services]
+    tasks: set[asyncio.Task[object]] = set()
+    try:
+        for process in processes:
+            await process.start()
+        ends: dict[asyncio.Task[object], Process] = {asyncio.create_task(process.ended()): process for process in processes}
+        starting: asyncio.Task[object] = asyncio.create_task(start(place, processes, sample))
+        stopping: asyncio.Task[object] = asyncio.create_task(stop.wait())
+        tasks |= {starting, stopping, *ends}
+        await watch(starting, stopping, ends)
+        print("\nstopping", flush=True)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*(process.stop() for process in processes))
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def watch(starting: asyncio.Task[object], stopping: asyncio.Task[object], ends: dict[asyncio.Task[object], Process]) -> None:
+    """Returns when the user stops the run; raises Fault when a service ended first or the start failed."""
+    waiting = {starting, stopping, *ends}
+    while True:
+        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if stopping in done:
+            return
+        for end in done & ends.keys():
+            raise Fault(ends[end].epitaph())
+        starting.result()
+        waiting.discard(starting)
+
+
+async def run(place: Place, sample: bool) -> None:
+    with lock_folder(place.var):
+        check_ports({name: place.port(name) for name in ("gateway", "employees", "teams")})
+        make_keys(place)
+        await supervise(place, sample)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Run employees, teams and the gateway on this machine until Ctrl-C.")
+    parser.add_argument("--var", type=Path, default=Path("var"), help="the folder for all data (default: var)")
+    parser.add_argument("--port-base", type=int, default=8000, help="the gateway's port; employees and teams get the next two")
+    parser.add_argument("--no-sample", action="store_true", help="begin with an empty directory")
+    options = parser.parse_args(arguments)
+    if not 1 <= options.port_base <= 65533:
+        parser.error("--port-base must be between 1 and 65533")
+    try:
+        asyncio.run(run(Place(options.var, options.port_base), not options.no_sample))
+    except (Fault, Refused) as fault:
+        print(f"make run: {fault}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
