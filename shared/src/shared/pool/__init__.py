@@ -1,0 +1,29 @@
+"""Kept HTTP/1.1 connections to one origin, for the forwarder and as the transport of an httpx client."""
+
+from shared.pool.errors import (
+    ConnectFailed,
+    ConnectionLost,
+    ConnectTimeout,
+    PoolClosed,
+    PoolError,
+    PoolTimeout,
+    ProtocolViolation,
+    ReadTimeout,
+)
+from shared.pool.pool import Pool
+from shared.pool.response import Response
+from shared.pool.transport import PoolTransport
+
+__all__ = [
+    "ConnectFailed",
+    "ConnectTimeout",
+    "ConnectionLost",
+    "Pool",
+    "PoolClosed",
+    "PoolError",
+    "PoolTimeout",
+    "PoolTransport",
+    "ProtocolViolation",
+    "ReadTimeout",
+    "Response",
+]

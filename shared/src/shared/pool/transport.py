@@ -1,0 +1,136 @@
+"""The pool as the transport of an httpx client: same connections, same refusals, httpx's own errors."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import cast
+
+import httpx
+
+from shared.pool.encode import REFUSED
+from shared.pool.errors import (
+    ConnectFailed,
+    ConnectionLost,
+    ConnectTimeout,
+    PoolClosed,
+    PoolError,
+    PoolTimeout,
+    ProtocolViolation,
+    ReadTimeout,
+)
+from shared.pool.pool import Body, Pool
+from shared.pool.response import Response
+
+_AS_HTTPX: tuple[tuple[type[PoolError], type[httpx.TransportError]], ...] = (
+    (ConnectTimeout, httpx.ConnectTimeout),
+    (ConnectFailed, httpx.ConnectError),
+    (PoolTimeout, httpx.PoolTimeout),
+    (PoolClosed, httpx.ConnectError),
+    (ReadTimeout, httpx.ReadTimeout),
+    (ConnectionLost, httpx.RemoteProtocolError),
+    (ProtocolViolation, httpx.RemoteProtocolError),
+)
+_NOT_SENT = REFUSED | {b"accept-encoding"}
+
+
+class PoolTransport(httpx.AsyncBaseTransport):
+    """Sends a client's requests through a pool, which stays the caller's to close.
+
+    max_body    bytes of a response's body at most (None: no bound); more is a RemoteProtocolError
+
+    Every PoolError comes out as the httpx exception of its kind, with the PoolError as its cause. A request for another origin is an
+    UnsupportedProtocol. No compressed body is asked for, and one that comes is refused. httpx's connect and pool timeouts can only
+    shorten the pool's; its read and write timeouts bound the time in which no byte moves; the request extension `deadline`
+    (a time of the event loop) bounds the whole.
+    """
+
+    def __init__(self, pool: Pool, *, max_body: int | None = None) -> None:
+        self.pool = pool
+        self._max_body = max_body
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send it; GET and HEAD once more if a kept connection was closed under it."""
+        self._check_origin(request.url)
+        with _httpx_errors(request):
+            response = await self._send(request, fresh=False)
+            if response is None:
+                response = await self._send(request, fresh=True)
+            assert response is not None
+            if any(name == b"content-encoding" and value.lower() != b"identity" for name, value in response.headers):
+                response.close()
+                raise ProtocolViolation("a content coding that nobody asked for")
+        return httpx.Response(response.status, headers=response.headers, stream=_Stream(response, request, self._max_body))
+
+    async def _send(self, request: httpx.Request, *, fresh: bool) -> Response | None:
+        """None: the keep-alive race was lost, and the request may be sent again."""
+        timeouts = request.extensions.get("timeout", {})
+        idle = max((seconds for seconds in (timeouts.get("read"), timeouts.get("write")) if seconds is not None), default=None)
+        method = request.method.encode("ascii")
+        body, length = _body(request)
+        headers = [(name.lower(), value) for name, value in request.headers.raw if name.lower() not in _NOT_SENT]
+        try:
+            return await self.pool.request(
+                method,
+                request.url.raw_path,
+                headers,
+                body,
+                length=length,
+                deadline=request.extensions.get("deadline"),
+                idle=idle,
+                connect_timeout=_shorter(timeouts.get("connect"), self.pool.connect_timeout),
+                wait_timeout=_shorter(timeouts.get("pool"), self.pool.wait_timeout),
+                fresh=fresh,
+            )
+        except ConnectionLost as error:
+            if fresh or not error.stale or body is not None or method not in (b"GET", b"HEAD"):
+                raise
+            return None
+
+    def _check_origin(self, url: httpx.URL) -> None:
+        origin = self.pool.origin
+        if url.scheme != "http" or url.host != origin.host or (url.port or 80) != origin.port or url.userinfo:
+            raise httpx.UnsupportedProtocol(f"this client speaks only to {self.pool.base_url}")
+
+
+class _Stream(httpx.AsyncByteStream):
+    """A response's body for httpx."""
+
+    def __init__(self, response: Response, request: httpx.Request, limit: int | None) -> None:
+        self._response = response
+        self._request = request
+        self._limit = limit
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        with _httpx_errors(self._request):
+            while part := await self._response.receive():
+                size += len(part)
+                if self._limit is not None and size > self._limit:
+                    self._response.close()
+                    raise ProtocolViolation(f"a body of more than {self._limit} bytes")
+                yield part
+
+    async def aclose(self) -> None:
+        self._response.close()
+
+
+def _body(request: httpx.Request) -> tuple[Body, int | None]:
+    """The body as the pool takes it, and its length where it is known and streamed."""
+    try:
+        content = request.content
+    except httpx.RequestNotRead:
+        announced = request.headers.get("content-length")
+        return cast("httpx.AsyncByteStream", request.stream), int(announced) if announced is not None else None
+    return content or None, None
+
+
+def _shorter(seconds: float | None, bound: float) -> float:
+    return bound if seconds is None else min(seconds, bound)
+
+
+@contextmanager
+def _httpx_errors(request: httpx.Request) -> Iterator[None]:
+    try:
+        yield
+    except PoolError as error:
+        kind = next((theirs for ours, theirs in _AS_HTTPX if isinstance(error, ours)), httpx.TransportError)
+        raise kind(str(error), request=request) from error
