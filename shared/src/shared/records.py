@@ -1,0 +1,177 @@
+"""What a change of a record leaves in one transaction: its current row, a row among its versions, and a row in the log.
+
+Every entity has a table with the columns ``id``, ``version``, ``created_at`` and ``updated_at`` beside its own, and a versions table made
+by `versions`.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from shared.changes import Author, Change, Kind, LogTables, digest_of
+from shared.db import Connection, Database, Query, StoreError
+
+Record = dict[str, Any]
+_SHAPES = 256
+
+
+def versions(table: Table) -> Table:
+    """The table of every state that an entity's records had: all its columns, the change that began a state, and the one that ended it
+    (null: current).
+    """
+    columns = [
+        Column(
+            column.name,
+            column.type,
+            primary_key=column.name in ("id", "version"),
+            nullable=column.name not in ("id", "version"),
+            autoincrement=False,
+        )
+        for column in table.columns
+    ]
+    name = f"{table.name}_versions"
+    made = Table(
+        name, table.metadata, *columns, Column("seq_from", BigInteger, nullable=False), Column("seq_to", BigInteger, nullable=True)
+    )
+    Index(f"ix_{name}_seq_from", made.c.seq_from, unique=True)
+    return made
+
+
+def current_at(versions: Table) -> ColumnElement[bool]:
+    """The states that were current when the log stood at the parameter ``seq``."""
+    return and_(versions.c.seq_from <= bindparam("seq"), or_(versions.c.seq_to.is_(None), versions.c.seq_to > bindparam("seq")))
+
+
+class Records:
+    """One entity's records.
+
+    ``computed`` gives the key columns that follow from a record's other fields: they are stored with it, and are no part of what its digest
+    covers.
+    """
+
+    def __init__(
+        self,
+        entity: str,
+        table: Table,
+        versions: Table,
+        log: LogTables,
+        computed: Callable[[Mapping[str, Any]], dict[str, Any]] = lambda record: {},
+    ) -> None:
+        self.entity = entity
+        self.table = table
+        self.versions = versions
+        self.columns = tuple(column.name for column in table.columns)
+        self._blank = dict.fromkeys(self.columns)
+        self._log = log
+        self._computed = computed
+        is_this = table.c.id == bindparam("record_id")
+        self._get = Query(select(table).where(is_this))
+        self._insert = Query(insert(table))
+        self._delete = Query(delete(table).where(is_this))
+        self._updates: dict[tuple[str, ...], Query] = {}
+        self._last_id = Query(select(func.coalesce(func.max(versions.c.id), 0)))
+        self._insert_version = Query(insert(versions))
+        ended = and_(versions.c.id == bindparam("record_id"), versions.c.version == bindparam("record_version"))
+        self._end_version = Query(update(versions).where(ended).values(seq_to=bindparam("ended")))
+        page = select(*(versions.c[name] for name in self.columns)).where(versions.c.id > bindparam("after"), current_at(versions))
+        self._page_at = Query(page.order_by(versions.c.id).limit(bindparam("limit", type_=Integer)))
+
+    def get(self, conn: Connection, id_: int) -> Record | None:
+        """The current row as a dict with every column, or None."""
+        row = conn.one(self._get, record_id=id_)
+        return None if row is None else self.record(row)
+
+    def record(self, row: Sequence[Any]) -> Record:
+        """A row of ``select(table)`` as a dict."""
+        return dict(zip(self.columns, row, strict=True))
+
+    def add(self, conn: Connection, values: Mapping[str, Any], author: Author) -> Record:
+        """Create a record; it as stored. Absent fields are null; id, version and the times are given here. Raises UniqueViolation."""
+        row = self._new(conn, values, author)
+        conn.run(self._insert, **row)
+        return row
+
+    def add_many(self, conn: Connection, rows: Iterable[Mapping[str, Any]], author: Author) -> list[Record]:
+        """Create many records as cheaply as can be. Raises UniqueViolation for the first that can't be: then none is stored."""
+        made = [self._new(conn, values, author) for values in rows]
+        conn.run_many(self._insert, made)
+        return made
+
+    def change(self, conn: Connection, before: Record, values: Mapping[str, Any], author: Author) -> Record:
+        """Give a record (as `get` returned it in this unit) new values; it as stored.
+
+        Where nothing differs nothing is written, and ``before`` itself comes back. Raises UniqueViolation.
+        """
+        changed = {name: value for name, value in values.items() if before[name] != value}
+        if not changed:
+            return before
+        seq, at = self._log.next(conn)
+        record = {**before, **changed, "version": before["version"] + 1, "updated_at": at}
+        computed = self._computed(record)
+        record |= computed
+        written = {name: value for name, value in record.items() if value != before[name] or name == "updated_at"}
+        if conn.run(self._update(tuple(written)), record_id=before["id"], **written) != 1:
+            raise StoreError(f"{self.entity} {before['id']} is not there to be changed")
+        self._end(conn, before, seq)
+        self._begin(conn, record, seq)
+        self._note(conn, "updated", record, (seq, at), computed, author)
+        return record
+
+    def remove(self, conn: Connection, before: Record, author: Author) -> None:
+        """Delete a record (as `get` returned it in this unit). Its id is never given again; the log counts this as one version more."""
+        if conn.run(self._delete, record_id=before["id"]) != 1:
+            raise StoreError(f"{self.entity} {before['id']} is not there to be removed")
+        seq, at = self._log.next(conn)
+        self._end(conn, before, seq)
+        self._note(conn, "deleted", {**before, "version": before["version"] + 1}, (seq, at), self._computed(before), author)
+
+    async def at(self, db: Database, seq: int, size: int = 500) -> AsyncIterator[list[Record]]:
+        """All records as they were when the log stood at ``seq``, by id, a page of ``size`` at a time, each page one short read."""
+        after = -1
+        while rows := await db.all(self._page_at, after=after, seq=seq, limit=size):
+            yield [self.record(row) for row in rows]
+            after = rows[-1][self.columns.index("id")]
+
+    def _new(self, conn: Connection, values: Mapping[str, Any], author: Author) -> Record:
+        seq, at = self._log.next(conn)
+        record = {**self._blank, **values, "id": self._next_id(conn), "version": 1, "created_at": at, "updated_at": at}
+        computed = self._computed(record)
+        record |= computed
+        self._begin(conn, record, seq)
+        self._note(conn, "created", record, (seq, at), computed, author)
+        return record
+
+    def _next_id(self, conn: Connection) -> int:
+        memo = f"id of {self.entity}"
+        last = conn.memo.get(memo)
+        if last is None:
+            (last,) = conn.one(self._last_id) or (0,)
+        conn.memo[memo] = last + 1
+        return last + 1  # type: ignore[no-any-return]
+
+    def _begin(self, conn: Connection, record: Record, seq: int) -> None:
+        conn.defer(self._insert_version, {**record, "seq_from": seq, "seq_to": None})
+
+    def _end(self, conn: Connection, before: Record, seq: int) -> None:
+        conn.defer(self._insert_version)  # first: what is ended may have begun in this same transaction
+        conn.defer(self._end_version, {"record_id": before["id"], "record_version": before["version"], "ended": seq})
+
+    def _note(
+        self, conn: Connection, kind: Kind, record: Record, place: tuple[int, str], computed: Mapping[str, Any], author: Author
+    ) -> None:
+        digest = digest_of({name: value for name, value in record.items() if name not in computed})
+        seq, at = place
+        change = Change(seq, at, self.entity, record["id"], record["version"], kind, author.actor, author.request_id)
+        self._log.append(conn, change, digest)
+
+    def _update(self, names: tuple[str, ...]) -> Query:
+        """An UPDATE of just these columns, so that the indexes over others are left alone."""
+        found = self._updates.get(names)
+        if found is None:
+            if len(self._updates) >= _SHAPES:
+                self._updates.clear()
+            values: dict[str, Any] = {name: bindparam(name) for name in names}
+            found = self._updates[names] = Query(update(self.table).where(self.table.c.id == bindparam("record_id")).values(values))
+        return found
