@@ -214,6 +214,17 @@ def next_link(path: str, arguments: Sequence[tuple[str, str]], cursor: str) -> s
     return f'<{path}?{query}>; rel="next"'
 
 
+def cursor_at(db: Database, sort: str, parameters: Mapping[str, Any], key: Any, id_: int) -> str:
+    """The cursor after a row of a list that is no Listing; `sort` names the list and its order, `parameters` what else makes it this one."""
+    return _write_cursor(db.epoch, sort, _digest(parameters), (key, id_))
+
+
+def place_of(db: Database, sort: str, parameters: Mapping[str, Any], cursor: str) -> tuple[Any, int]:
+    """Key and id of the row that such a cursor stands after. Raises BadRequest and Gone as `Listing.page` does."""
+    place = _read_cursor(cursor, db.epoch, sort, _digest(parameters))
+    return place.key, place.id
+
+
 def _digest(parameters: Mapping[str, Any]) -> str:
     """A short name for the filters in force."""
     return sha256(msgspec.json.encode(sorted(parameters.items()))).hexdigest()[:16]

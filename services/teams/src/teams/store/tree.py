@@ -1,0 +1,175 @@
+"""What is above and below a team, each answer by one recursive query that reads alike on both databases.
+
+A path is the slugs of teams from the one asked for to the one that holds the membership, joined by `/`, which no slug has: it sorts
+byte by byte, and is split again by `paths_of`.
+"""
+
+from collections.abc import Iterable
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import CTE, ColumnElement, Select, and_, bindparam, case, func, literal, null, or_, select
+from sqlalchemy.types import BigInteger
+
+from shared.db import Query, any_of
+from teams.models import memberships, people, teams
+from teams.schemas import MAX_DEPTH, MAX_PATHS
+
+Row = tuple[Any, ...]
+
+
+def _below() -> CTE:
+    """The team `team_id` and every team below it, with depth and path."""
+    down = (
+        select(teams.c.id, literal(0, BigInteger).label("depth"), teams.c.slug.label("path"))
+        .where(teams.c.id == bindparam("team_id"))
+        .cte("down", recursive=True)
+    )
+    child = teams.alias("child")
+    return down.union_all(
+        select(child.c.id, down.c.depth + 1, down.c.path + "/" + child.c.slug)
+        .join_from(down, child, child.c.parent_id == down.c.id)
+        .where(down.c.depth < MAX_DEPTH)
+    )
+
+
+def _depths() -> CTE:
+    """The same without paths, down to `levels`."""
+    down = select(teams.c.id, literal(0, BigInteger).label("depth")).where(teams.c.id == bindparam("team_id")).cte("down", recursive=True)
+    child = teams.alias("child")
+    return down.union_all(
+        select(child.c.id, down.c.depth + 1)
+        .join_from(down, child, child.c.parent_id == down.c.id)
+        .where(down.c.depth < bindparam("levels", type_=BigInteger))
+    )
+
+
+def _above() -> CTE:
+    """The team `team_id` and every team above it, with the distance."""
+    up = (
+        select(teams.c.id, teams.c.parent_id, literal(0, BigInteger).label("distance"))
+        .where(teams.c.id == bindparam("team_id"))
+        .cte("up", recursive=True)
+    )
+    parent = teams.alias("parent")
+    return up.union_all(
+        select(parent.c.id, parent.c.parent_id, up.c.distance + 1)
+        .join_from(up, parent, parent.c.id == up.c.parent_id)
+        .where(up.c.distance < MAX_DEPTH)
+    )
+
+
+def _of_person(everyone: bool) -> CTE:
+    """The teams of `employee_id` and every team above them, with the path from each down to the membership."""
+    up = (
+        select(
+            teams.c.id,
+            teams.c.slug,
+            teams.c.parent_id,
+            memberships.c.role,
+            literal(0, BigInteger).label("depth"),
+            teams.c.slug.label("path"),
+        )
+        .join_from(memberships, teams, teams.c.id == memberships.c.team_id)
+        .where(memberships.c.employee_id == bindparam("employee_id"), visible(everyone))
+        .cte("up", recursive=True)
+    )
+    parent = teams.alias("parent")
+    return up.union_all(
+        select(parent.c.id, parent.c.slug, parent.c.parent_id, up.c.role, up.c.depth + 1, parent.c.slug + "/" + up.c.path)
+        .join_from(up, parent, parent.c.id == up.c.parent_id)
+        .where(up.c.depth < MAX_DEPTH)
+    )
+
+
+def visible(everyone: bool) -> ColumnElement[bool]:
+    """Whether a membership is listed: those of people known to be inactive or gone are not, unless `everyone` is asked for."""
+    if everyone:
+        return literal(True).is_(True) if False else and_(True)
+    hidden = select(literal(1)).where(
+        people.c.employee_id == memberships.c.employee_id, or_(people.c.deleted.is_(True), people.c.status != "active")
+    )
+    return ~hidden.exists()
+
+
+def _effective_members(everyone: bool) -> Select[Any]:
+    down = _below()
+    within = memberships.join(down, down.c.id == memberships.c.team_id)
+    page = (
+        select(memberships.c.employee_id)
+        .select_from(within)
+        .where(memberships.c.employee_id > bindparam("after"), visible(everyone))
+        .distinct()
+        .order_by(memberships.c.employee_id)
+        .limit(bindparam("limit"))
+        .cte("page")
+    )
+    place = func.row_number().over(partition_by=memberships.c.employee_id, order_by=(down.c.depth, down.c.path))
+    role = case((down.c.depth == 0, memberships.c.role), else_=null())
+    ranked = (
+        select(memberships.c.employee_id, role.label("role"), down.c.path, place.label("place"))
+        .select_from(within.join(page, page.c.employee_id == memberships.c.employee_id))
+        .cte("ranked")
+    )
+    return (
+        select(ranked.c.employee_id, ranked.c.role, ranked.c.path)
+        .where(ranked.c.place <= MAX_PATHS)
+        .order_by(ranked.c.employee_id, ranked.c.place)
+    )
+
+
+def _effective_teams(everyone: bool) -> Select[Any]:
+    up = _of_person(everyone)
+    page = select(up.c.id).where(up.c.id > bindparam("after")).distinct().order_by(up.c.id).limit(bindparam("limit")).cte("page")
+    place = func.row_number().over(partition_by=up.c.id, order_by=(up.c.depth, up.c.path))
+    role = case((up.c.depth == 0, up.c.role), else_=null())
+    ranked = select(up.c.id, up.c.slug, role.label("role"), up.c.path, place.label("place")).join_from(up, page, page.c.id == up.c.id).cte("ranked")
+    return (
+        select(ranked.c.id, ranked.c.slug, ranked.c.role, ranked.c.path).where(ranked.c.place <= MAX_PATHS).order_by(ranked.c.id, ranked.c.place)
+    )
+
+
+def _counted(source: Select[Any]) -> Select[Any]:
+    return select(func.count()).select_from(source.subquery())
+
+
+def _count_effective_members(everyone: bool) -> Select[Any]:
+    within = memberships.join(down := _below_without_paths(), down.c.id == memberships.c.team_id)
+    return _counted(select(memberships.c.employee_id).select_from(within).where(visible(everyone)).distinct())
+
+
+def _below_without_paths() -> CTE:
+    return _depths()
+
+
+_up = _above()
+LINE_UP = Query(select(_up.c.id).order_by(_up.c.distance))
+"""The ids of a team and those above it, nearest first: `team_id`."""
+
+_down = _depths()
+HEIGHT = Query(select(func.max(_down.c.depth)))
+"""Levels below a team, none is 0: `team_id`, `levels`."""
+
+SUBTREE = Query(select(_down.c.id).order_by(_down.c.depth.desc(), _down.c.id))
+"""The ids of a team and those below it, deepest first: `team_id`, `levels`."""
+
+EFFECTIVE_MEMBERS = {everyone: Query(_effective_members(everyone)) for everyone in (False, True)}
+"""employee_id, role, path: `team_id`, `after` (an employee_id), `limit` (people, not rows)."""
+
+EFFECTIVE_TEAMS = {everyone: Query(_effective_teams(everyone)) for everyone in (False, True)}
+"""team_id, slug, role, path: `employee_id`, `after` (a team_id), `limit` (teams, not rows)."""
+
+COUNT_EFFECTIVE_MEMBERS = {everyone: Query(_count_effective_members(everyone)) for everyone in (False, True)}
+COUNT_EFFECTIVE_TEAMS = {
+    everyone: Query(_counted(select(_person.c.id).distinct())) for everyone in (False, True) for _person in [_of_person(everyone)]
+}
+
+
+def paths_of(rows: Iterable[Row], key: int) -> list[tuple[Row, list[list[str]]]]:
+    """The first row of each run with the same first `key` columns, and the paths (last column) of all of the run."""
+    found = []
+    for _, run in groupby(rows, itemgetter(*range(key))):
+        some = list(run)
+        found.append((some[0], [row[-1].split("/") for row in some]))
+    return found
