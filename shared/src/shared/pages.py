@@ -40,11 +40,15 @@ class Sort:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """What a filter adds when a single expression is not enough: ``shape`` tells statements with different texts apart."""
+    """What a filter adds when a single expression is not enough: ``shape`` tells statements with different texts apart.
+
+    A cursor goes on only with the same ``parameters``; ``told`` stands for them where they may differ from page to page.
+    """
 
     shape: Hashable
     expression: ColumnElement[bool]
     parameters: Mapping[str, Any]
+    told: Mapping[str, Any] | None = None
 
 
 Filter = ColumnElement[bool] | Callable[[Any], Clause]
@@ -121,11 +125,12 @@ class Listing:
         if not 1 <= limit <= MOST:
             raise BadRequest.of("limit", f"is a number from 1 to {MOST}")
         clauses = {name: self._clause(name, value) for name, value in sorted(filters.items()) if value is not None}
-        parameters = dict(always or {})
+        parameters, told = dict(always or {}), dict(always or {})
         for clause in clauses.values():
             parameters |= clause.parameters
+            told |= clause.parameters if clause.told is None else clause.told
         place = None
-        digest = _digest(parameters)
+        digest = _digest(told)
         if cursor is not None:
             place = _read_cursor(cursor, db.epoch, sort, digest)
         rows = await self._rows(db, clauses, parameters, (sort, order), place, limit + 1)
