@@ -1,0 +1,152 @@
+"""A closed-loop HTTP/1.1 load: a fixed number of connections, each with one request under way; every answer is checked."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import httptools
+import uvloop
+
+Request = Callable[[int], bytes]
+"""The whole request number n, head and body."""
+Check = Callable[[int, int, bytes], bool]
+"""(number, status, body): is it the right answer?"""
+
+
+@dataclass
+class Load:
+    """What is asked of a server, and how its answers are known to be right."""
+
+    port: int
+    request: Request
+    check: Check
+    connections: int = 32
+
+
+@dataclass
+class Result:
+    """What one round gave, within its measured time. Latencies in seconds, sorted."""
+
+    seconds: float = 0.0
+    latencies: list[float] = field(default_factory=list)
+    errors: int = 0
+    cpu: float = 0.0
+    """CPU seconds of the server."""
+    load_cpu: float = 0.0
+    """CPU seconds of this process: near ``seconds``, the load was the bottleneck and not the server."""
+
+    @property
+    def rate(self) -> float:
+        return len(self.latencies) / self.seconds
+
+    @property
+    def cpu_each(self) -> float:
+        """CPU seconds of the server for one request."""
+        return self.cpu / max(1, len(self.latencies))
+
+    def percentile(self, share: float) -> float:
+        return self.latencies[min(len(self.latencies) - 1, int(len(self.latencies) * share))] if self.latencies else float("nan")
+
+
+class _Round:
+    """What the connections of one round share."""
+
+    def __init__(self, load: Load, first: int) -> None:
+        self.load = load
+        self.next = first
+        self.open = True
+        self.result: Result | None = None  # from the end of the warm-up to the end of the round
+        self.errors = 0
+
+
+class _Connection(asyncio.Protocol):
+    """One connection: asks, checks the answer, asks again, until the round closes."""
+
+    def __init__(self, shared: _Round) -> None:
+        self._round = shared
+        self._parser = httptools.HttpResponseParser(self)
+        self._body: list[bytes] = []
+        self._number = 0
+        self._asked = 0.0
+        self._transport: asyncio.Transport
+        self.closed = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._ask()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._fail()
+
+    def on_body(self, body: bytes) -> None:
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        now = time.perf_counter()
+        shared = self._round
+        good = shared.load.check(self._number, self._parser.get_status_code(), b"".join(self._body))
+        if not good:
+            shared.errors += 1
+        elif shared.result is not None:
+            shared.result.latencies.append(now - self._asked)
+        if not self._parser.should_keep_alive():
+            self._transport.close()
+        else:
+            self._ask()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._round.open:
+            self._round.errors += 1
+        self.closed.set_result(None)
+
+    def _ask(self) -> None:
+        shared = self._round
+        if not shared.open:
+            self._transport.close()
+            return
+        self._body.clear()
+        self._number = shared.next
+        shared.next += 1
+        request = shared.load.request(self._number)
+        self._asked = time.perf_counter()
+        self._transport.write(request)
+
+    def _fail(self) -> None:
+        self._round.errors += 1
+        self._transport.abort()
+
+
+def run(load: Load, *, seconds: float, warmup: float, cpu: Callable[[], float], first: int = 0) -> tuple[Result, int]:
+    """One round; what it gave, and the number of the next request.
+
+    A connection that the server closes counts as an error and is not replaced.
+    """
+    return uvloop.run(_run(load, seconds, warmup, cpu, first))
+
+
+async def _run(load: Load, seconds: float, warmup: float, cpu: Callable[[], float], first: int) -> tuple[Result, int]:
+    loop = asyncio.get_running_loop()
+    shared = _Round(load, first)
+    pairs = [await loop.create_connection(lambda: _Connection(shared), "127.0.0.1", load.port) for _ in range(load.connections)]
+    await asyncio.sleep(warmup)
+    result = Result(cpu=-cpu(), load_cpu=-time.process_time())
+    started = time.perf_counter()
+    shared.result = result
+    await asyncio.sleep(seconds)
+    shared.result = None
+    result.seconds = time.perf_counter() - started
+    result.cpu += cpu()
+    result.load_cpu += time.process_time()
+    shared.open = False
+    _, slow = await asyncio.wait([protocol.closed for _, protocol in pairs], timeout=10)
+    for transport, protocol in pairs:
+        if protocol.closed in slow:
+            transport.abort()
+    result.errors = shared.errors + len(slow)
+    result.latencies.sort()
+    return result, shared.next

@@ -1,0 +1,54 @@
+"""A gateway the usual way: the session cookie is checked, and the request goes on with httpx.
+
+As ours it sends an assertion of who asks (made once), the request's id and what is left of its time, and passes on a list of headers.
+"""
+
+import os
+import uuid
+from typing import Annotated
+
+import httpx
+from fastapi import Cookie, Depends, FastAPI, HTTPException, Request, Response
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+
+HEADERS = ("content-type", "etag", "cache-control", "last-modified")
+
+serializer = URLSafeTimedSerializer(os.environ["PEER_SECRET"])
+client = httpx.AsyncClient(
+    base_url=os.environ["PEER_UPSTREAM"],
+    timeout=2.0,
+    limits=httpx.Limits(max_connections=100, max_keepalive_connections=100),
+    follow_redirects=False,
+)
+app = FastAPI()
+
+
+def account(session: Annotated[str, Cookie()]) -> int:
+    try:
+        return int(serializer.loads(session, max_age=43_200)["account"])
+    except BadSignature as error:
+        raise HTTPException(401) from error
+
+
+@app.get("/readyz")
+async def ready() -> dict[str, str]:
+    return {"status": "ready"}
+
+
+@app.get("/v1/employees/{employee_id}")
+async def get_employee(employee_id: int, caller: Annotated[int, Depends(account)], request: Request) -> Response:
+    request_id = request.headers.get("x-request-id") or str(uuid.uuid4())
+    sent = {
+        "authorization": os.environ["PEER_BEARER"],
+        "x-request-id": request_id,
+        "x-request-timeout-ms": "2000",
+        "x-account": str(caller),
+    }
+    try:
+        answer = await client.get(f"/v1/employees/{employee_id}", headers=sent)
+    except httpx.TimeoutException as error:
+        raise HTTPException(504) from error
+    except httpx.TransportError as error:
+        raise HTTPException(502) from error
+    headers = {name: answer.headers[name] for name in HEADERS if name in answer.headers}
+    return Response(answer.content, answer.status_code, {**headers, "x-request-id": request_id})
