@@ -1,0 +1,127 @@
+"""How a request runs under ASGI: one task, bodies only as fast as they are read, an end when the caller is gone or its time is up.
+
+Quart starts two tasks for every request and reads a body as fast as it comes. Here the handler runs in the server's own task. A
+request that takes longer than `WATCH_AFTER` gets a watcher: one task that waits for the disconnect and for the deadline, and
+cancels the handler. Quick requests never pay for it.
+"""
+
+import asyncio
+import time
+from typing import Any, Final
+
+from quart import Response
+from quart.asgi import ASGIHTTPConnection
+from quart.utils import encode_headers
+
+from shared.errors import RequestTimedOut, UpstreamTimeout
+from shared.exchange import Exchange, exchange_of
+from shared.problems import send_problem
+from shared.pulled import Disconnected, PulledBody
+
+WATCH_AFTER: Final = 0.02  # seconds
+BODYLESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
+
+
+class Watch:
+    """Cancels the handler's task when its caller disconnects or its time is up; `expired` tells which."""
+
+    __slots__ = ("_body", "_exchange", "_loop", "_receive", "_task", "_timer", "_watcher", "ended", "expired")
+
+    def __init__(self, receive: Any, body: PulledBody, exchange: Exchange) -> None:
+        self._receive = receive
+        self._body = body
+        self._exchange = exchange
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        self._watcher: asyncio.Task[None] | None = None
+        self.ended = self.expired = False
+        self._timer = self._loop.call_later(WATCH_AFTER, self._look)
+
+    def _look(self) -> None:
+        left = self._exchange.left(time.monotonic())
+        if left is not None and left <= 0:
+            self.expired = True
+            self._end()
+            return
+        if self._watcher is None and self._body.complete:
+            self._watcher = self._loop.create_task(self._await_disconnect())
+        again = WATCH_AFTER if self._watcher is None else 1.0  # a deadline may be set anew while the request runs
+        self._timer = self._loop.call_later(again if left is None else min(again, left), self._look)
+
+    async def _await_disconnect(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._end()
+
+    def _end(self) -> None:
+        self.ended = True
+        if self._task is not None:
+            self._task.cancel()
+
+    async def close(self) -> None:
+        """Leave no timer and no task behind."""
+        self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+            await asyncio.wait([self._watcher])
+
+
+class Connection(ASGIHTTPConnection):
+    """Quart's `asgi_http_class`."""
+
+    async def __call__(self, receive: Any, send: Any) -> None:
+        request: Any = self._create_request_from_scope(send)
+        exchange = exchange_of(self.scope)
+        started = _Started(send)
+        if self.scope["method"] not in BODYLESS or _announces_body(self.scope):
+            request.body.attach(receive)
+        watch = Watch(receive, request.body, exchange)
+        try:
+            await self.handle_request(request, started)
+        except Disconnected:
+            exchange.status = exchange.status or 499
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not watch.ended or (task is not None and task.uncancel() > 0):
+                raise
+            exchange.status = exchange.status or 499
+            if watch.expired and not started.flag:
+                problem = UpstreamTimeout if request.body.complete else RequestTimedOut
+                await send_problem(problem("the time for this request is spent"), self.scope, send)
+        finally:
+            await watch.close()
+
+    async def handle_request(self, request: Any, send: Any) -> None:
+        response: Any = await self.app.handle_request(request)
+        await send({"type": "http.response.start", "status": response.status_code, "headers": encode_headers(response.headers)})
+        empty = self.scope["method"] == "HEAD"
+        if not isinstance(response, Response):
+            await send({"type": "http.response.body", "body": b"" if empty else b"".join(response.response)})
+            return
+        data = getattr(response.response, "data", None)
+        if isinstance(data, bytes):
+            await send({"type": "http.response.body", "body": b"" if empty else data})
+            return
+        async with response.response as chunks:
+            if not empty:
+                async for chunk in chunks:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+class _Started:
+    """Remembers whether an answer has begun."""
+
+    __slots__ = ("_send", "flag")
+
+    def __init__(self, send: Any) -> None:
+        self._send = send
+        self.flag = False
+
+    def __call__(self, message: Any) -> Any:
+        self.flag = True
+        return self._send(message)
+
+
+def _announces_body(scope: Any) -> bool:
+    return any((name == b"content-length" and value != b"0") or name == b"transfer-encoding" for name, value in scope["headers"])

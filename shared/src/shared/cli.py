@@ -1,0 +1,81 @@
+"""`python -m <service> serve|config|migrate|backup|restore|keys`."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from shared.config import ServiceSettings, SettingsError, explain
+from shared.identity import generate_key
+from shared.server import StartFault, serve
+
+CreateApp = Callable[[Any], Any]
+
+
+def main(name: str, create_app: CreateApp, kind: type[ServiceSettings], argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code. A fault of the start is one line on standard error."""
+    arguments = _parser(name).parse_args(argv)
+    try:
+        return _run(name, create_app, kind, arguments)
+    except SettingsError as error:
+        return _fail(name, "; ".join(error.faults))
+    except (StartFault, OSError) as error:
+        return _fail(name, str(error))
+
+
+def _run(name: str, create_app: CreateApp, kind: type[ServiceSettings], arguments: argparse.Namespace) -> int:
+    if arguments.command == "keys":
+        return _write_keys(name, arguments.directory)
+    layered = explain(kind, name.upper())
+    if arguments.command == "config":
+        sys.stdout.write("\n".join(layered.lines()) + "\n")
+        return 0
+    if arguments.command == "serve":
+        serve(create_app(layered.settings), layered.settings, fd=arguments.fd)
+        return 0
+    return _database(name, layered.settings, arguments)
+
+
+def _database(name: str, settings: ServiceSettings, arguments: argparse.Namespace) -> int:
+    from shared import migrate  # Alembic takes 100 ms to import and only these commands need it
+
+    if arguments.command == "migrate":
+        migrate.upgrade(settings.database_url, name)
+    elif arguments.command == "backup":
+        migrate.backup(settings.database_url, arguments.file)
+    else:
+        migrate.restore(settings.database_url, arguments.file)
+    return 0
+
+
+def _write_keys(name: str, directory: Path) -> int:
+    """A private key (mode 600) and its public half; keys that are there stay."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private, public = directory / f"{name}.private.json", directory / f"{name}.public.json"
+    if private.exists():
+        return 0
+    texts = generate_key(f"{name}-1")
+    private.touch(mode=0o600)
+    private.write_text(texts[0] + "\n", "utf-8")
+    public.write_text(texts[1] + "\n", "utf-8")
+    return 0
+
+
+def _parser(name: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"python -m {name}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    serving = commands.add_parser("serve", help="serve until stopped")
+    serving.add_argument("--fd", type=int, help="an open listening socket to serve on")
+    commands.add_parser("config", help="print the settings in force and where each comes from")
+    commands.add_parser("migrate", help="bring the database to the newest shape")
+    for command, text in (("backup", "write the database to a file"), ("restore", "put a backup in the database's place")):
+        commands.add_parser(command, help=text).add_argument("file", type=Path)
+    keys = commands.add_parser("keys", help="make a signing key for development")
+    keys.add_argument("directory", type=Path)
+    return parser
+
+
+def _fail(name: str, message: str) -> int:
+    sys.stderr.write(f"{name}: {message}\n")
+    return 1

@@ -1,0 +1,36 @@
+"""What a view may ask about the request that it serves."""
+
+from typing import TYPE_CHECKING, Any, cast
+
+from quart import current_app, g, request
+
+from shared.changes import Author
+from shared.exchange import Exchange, exchange_of
+from shared.identity import Caller
+
+if TYPE_CHECKING:
+    from shared.db import Database
+
+
+def caller() -> Caller:
+    """Who asks; set before the view runs."""
+    return cast("Caller", g.caller)
+
+
+def exchange() -> Exchange:
+    """The record of this request: request id, trace, deadline."""
+    return exchange_of(cast("Any", request.scope))
+
+
+def author() -> Author:
+    """Who and what a change is written down to."""
+    return Author(actor=caller().subject, request_id=exchange().request_id)
+
+
+def request_id() -> str:
+    return exchange().request_id
+
+
+def database() -> "Database":
+    """The service's database, put there by its `create_app`."""
+    return cast("Database", current_app.extensions["db"])

@@ -1,0 +1,58 @@
+"""/livez: the loop turns. /readyz: this service's own needs are met. /metrics: for Prometheus."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from quart import Blueprint, Response, current_app
+
+from shared.errors import Overloaded
+from shared.observe import METRICS_TYPE, Metrics
+from shared.operations import PUBLIC, operation
+from shared.responses import respond
+
+Check = Callable[[], Awaitable[Any]]
+PATIENCE = 1.0  # seconds for all checks
+
+
+def health_blueprint(checks: Mapping[str, Check], metrics: Metrics | None) -> Blueprint:
+    """Routes for probes. `checks` raise when something is not ready; they run at the same time."""
+    health = Blueprint("health", __name__)
+
+    @health.get("/livez")
+    @operation(allow=PUBLIC, hidden=True)
+    async def livez() -> Response:
+        """Whether the process answers at all."""
+        return respond({"status": "alive"})
+
+    @health.get("/readyz")
+    @operation(allow=PUBLIC, hidden=True)
+    async def readyz() -> Response:
+        """Whether the service can do its work; 503 naming what is missing."""
+        if current_app.extensions.get("draining"):
+            raise Overloaded("shutting down", checks={"draining": "yes"})
+        results = await asyncio.gather(*(_result(check) for check in checks.values()))
+        found = dict(zip(checks, results, strict=True))
+        if any(result != "ok" for result in results):
+            raise Overloaded("not ready", checks=found)
+        return respond({"status": "ready", "checks": found})
+
+    if metrics is not None:
+
+        @health.get("/metrics")
+        @operation(allow=PUBLIC, hidden=True)
+        async def scrape() -> Response:
+            """Figures in Prometheus' text format."""
+            return Response(metrics.text(), content_type=METRICS_TYPE)
+
+    return health
+
+
+async def _result(check: Check) -> str:
+    try:
+        await asyncio.wait_for(check(), PATIENCE)
+    except TimeoutError:
+        return "no answer in time"
+    except Exception as error:  # whatever it is, the service is not ready; the name says which kind, not what it holds
+        return type(error).__name__
+    return "ok"

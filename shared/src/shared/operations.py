@@ -1,0 +1,98 @@
+"""What an operation is: who may call it, what it takes, what it answers, how long it may take.
+
+All of it is data on the view function, set by `@operation`; the service reads it when the app is made and refuses an app
+with a route that has none, so nothing is open by oversight.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar, get_args
+
+import msgspec
+
+ROLES: Final = ("feed", "viewer", "editor", "admin")  # each may do what those before it may
+JSON_TYPE: Final = "application/json"
+MERGE_PATCH: Final = "application/merge-patch+json"  # RFC 7396
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Policy:
+    """Who may call: everyone, or those whose role is `role` or above."""
+
+    name: str
+    role: str | None
+
+    def allows(self, role: str) -> bool:
+        return self.role is None or (role in ROLES and ROLES.index(role) >= ROLES.index(self.role))
+
+
+PUBLIC: Final = Policy("public", None)
+FEED: Final = Policy("feed", "feed")
+READ: Final = Policy("read", "viewer")
+WRITE: Final = Policy("write", "editor")
+ADMIN: Final = Policy("admin", "admin")
+
+
+class Upload:
+    """Stands as `body=Upload` for a streamed body; the view gets a `shared.bodies.UploadStream`."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Operation:
+    """The data behind one view. `budget` is in seconds and replaces the service's own; `math.inf` is no limit."""
+
+    name: str
+    allow: Policy
+    query: type[msgspec.Struct] | None
+    body: Any
+    body_types: tuple[str, ...]
+    responses: Mapping[int, Any]
+    response_types: tuple[str, ...]
+    problems: tuple[int, ...]
+    budget: float | None
+    hidden: bool
+
+
+def operation(
+    *,
+    allow: Policy,
+    query: type[msgspec.Struct] | None = None,
+    body: Any = None,
+    body_types: Sequence[str] = (),
+    responses: Mapping[int, Any] | None = None,
+    response_types: Sequence[str] = (JSON_TYPE,),
+    problems: Sequence[int] = (),
+    budget: float | None = None,
+    hidden: bool = False,
+) -> Callable[[View], View]:
+    """Declare a view an operation; its name is the function's (endpoint and operationId).
+
+    `query` and `body` are Structs that refuse unknown fields: the view gets them as keyword arguments `query` and `body`
+    (a body may also be `Upload`). `responses` maps a status to a Struct or None (no content); `response_types` other than
+    JSON are for streams. `problems` are the statuses it may answer besides those that follow from the rest.
+    """
+    if query is not None:
+        _demand_strict(query)
+    for part in get_args(body) or (body,):
+        _demand_strict(part)
+
+    def declare(view: View) -> View:
+        types = tuple(body_types) or ((JSON_TYPE,) if body is not None else ())
+        found = Operation(
+            view.__name__, allow, query, body, types, dict(responses or {}), tuple(response_types), tuple(problems), budget, hidden
+        )
+        view.operation = found  # type: ignore[attr-defined]  # data on the function: no wrapper, no cost per request
+        return view
+
+    return declare
+
+
+def operation_of(view: Any) -> Operation | None:
+    found = getattr(view, "operation", None)
+    return found if isinstance(found, Operation) else None
+
+
+def _demand_strict(kind: Any) -> None:
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and not kind.__struct_config__.forbid_unknown_fields:
+        raise TypeError(f"{kind.__name__} must be declared with forbid_unknown_fields=True")

@@ -1,0 +1,71 @@
+"""Answers: JSON, or YAML when the caller would rather have it."""
+
+from collections.abc import AsyncIterable, Mapping
+from typing import Any
+
+import msgspec
+import yaml
+from quart import Response, request
+
+from shared.etags import etag
+from shared.json import encode
+from shared.media import JSON, YAML, negotiate
+
+_Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+def respond(
+    value: Any, status: int = 200, headers: Mapping[str, str] | None = None, *, version: int | None = None, media_type: str | None = None
+) -> Response:
+    """An answer with a document: a Struct, plain values, or bytes that are JSON already.
+
+    With `version` it carries an ETag, when it is JSON (a YAML form is another representation and gets none).
+    `media_type` fixes the type and leaves negotiation out (an event batch).
+    """
+    form = JSON if media_type is not None else wanted_form()
+    response = Response(encode_as(form, value), status, content_type=media_type or form)
+    if media_type is None:
+        response.headers["Vary"] = "Accept"
+    if version is not None and form == JSON:
+        response.headers["ETag"] = etag(version)
+    if headers:
+        response.headers.update(headers)
+    return response
+
+
+def created(value: Any, location: str, *, version: int | None = None) -> Response:
+    """201 with Location."""
+    return respond(value, 201, {"Location": location}, version=version)
+
+
+def no_content(headers: Mapping[str, str] | None = None) -> Response:
+    """204."""
+    response = Response(b"", 204, headers=dict(headers or {}))
+    del response.headers["Content-Type"]
+    response.headers.pop("Content-Length", None)
+    return response
+
+
+def stream(
+    chunks: AsyncIterable[bytes], media_type: str, *, filename: str | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    """A streamed answer, as long as it takes; `filename` (ASCII, ours) makes it a download."""
+    response = Response(chunks, content_type=media_type, headers=dict(headers or {}))
+    response.timeout = None
+    if filename is not None:
+        response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
+    return response
+
+
+def wanted_form() -> str:
+    """The media type for this request's answer: JSON or YAML."""
+    accept = request.headers.get("Accept")
+    return JSON if accept is None or accept == "*/*" else negotiate(accept)
+
+
+def encode_as(form: str, value: Any) -> bytes:
+    """`value` in JSON or YAML."""
+    if form == YAML:
+        plain = msgspec.json.decode(value) if isinstance(value, bytes) else msgspec.to_builtins(value)
+        return yaml.dump(plain, Dumper=_Dumper, allow_unicode=True, sort_keys=False, encoding="utf-8")  # type: ignore[no-any-return]
+    return value if isinstance(value, bytes) else encode(value)

@@ -1,0 +1,168 @@
+"""How a service is put together: `create_service` makes a Quart app with everything that all services do the same way.
+
+A complete service is `shared/tests/tiny_service.py`; `shared/tests/test_service.py` uses it.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from quart import Blueprint, Quart, Request, Response, g
+from quart.globals import request_ctx
+from quart.sessions import NullSession, SessionInterface
+
+from shared import converters, problems
+from shared.asgi import Connection
+from shared.bodies import StrictRequest, UploadStream, check_content_type, parse_body
+from shared.config import ServiceSettings, SettingsError
+from shared.edge import Edge
+from shared.errors import Forbidden
+from shared.exchange import exchange_of
+from shared.health import Check, health_blueprint
+from shared.home import home_blueprint
+from shared.identity import OPEN, Caller, KeyFault, Trust, Verifier, bearer
+from shared.json import MsgspecProvider
+from shared.observe import Metrics, logger
+from shared.operations import JSON_TYPE, MERGE_PATCH, PUBLIC, Operation, Upload, operation_of
+from shared.queries import read_query
+
+Identify = Callable[[Request], Caller]
+
+
+class NoSessions(SessionInterface):
+    """Services keep no sessions, so nothing is built for them on each request."""
+
+    def __init__(self) -> None:
+        self._none = NullSession()
+
+    async def open_session(self, app: Quart, request: Any) -> Any:
+        return self._none
+
+    def is_null_session(self, obj: object) -> bool:
+        return True
+
+
+class Service(Quart):
+    """Quart that runs operations: policy first, then query and body, then the view. Made by `create_service`."""
+
+    request_class = StrictRequest
+    asgi_http_class = Connection
+    json_provider_class = MsgspecProvider
+    identify: Identify
+    max_upload: int
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, static_folder=None, template_folder=None)
+        converters.install(self.url_map)
+        self._operations: dict[str, tuple[Any, Operation]] = {}
+
+    async def dispatch_request(self, request_context: Any = None) -> Any:
+        """As Quart's, with the operation's policy and inputs."""
+        request: Any = (request_context or request_ctx).request
+        found = None if request.routing_exception is not None else self._operations.get(request.url_rule.endpoint)
+        if found is None or (request.method == "OPTIONS" and request.url_rule.provide_automatic_options):
+            return await super().dispatch_request(request_context)
+        view, operation = found
+        exchange = exchange_of(request.scope)
+        exchange.operation = operation.name
+        if operation.budget is not None:
+            budget = operation.budget if exchange.asked is None else min(operation.budget, exchange.asked)
+            exchange.deadline = None if budget == float("inf") else exchange.started + budget
+        g.deadline = exchange.deadline
+        if operation.allow is not PUBLIC:
+            g.caller = caller = self.identify(request)
+            exchange.subject = caller.subject
+            if not operation.allow.allows(caller.role):
+                raise Forbidden(f"this needs the role {operation.allow.role}, and the caller's is {caller.role}")
+        arguments = dict(request.view_args)
+        if operation.query is not None:
+            arguments["query"] = read_query(operation.query, request.query_string)
+        if operation.body is None:
+            request.body.discard()
+        else:
+            arguments["body"] = await self._body(request, operation)
+        return await view(**arguments)
+
+    async def _body(self, request: Any, operation: Operation) -> Any:
+        media_type = check_content_type(request.headers.get("Content-Type"), operation.body_types)
+        if operation.body is Upload:
+            return UploadStream(media_type, request.body.__aiter__(), self.max_upload)
+        return parse_body(operation.body, await request.body)
+
+    def adopt_operations(self) -> None:
+        """Look up every route's operation. RuntimeError when a route has none, or two share a name."""
+        for rule in self.url_map.iter_rules():
+            view = self.view_functions[rule.endpoint]
+            operation = operation_of(view)
+            if operation is None:
+                raise RuntimeError(f"{rule.endpoint} has no policy: declare it with @operation")
+            if not asyncio.iscoroutinefunction(view):
+                raise RuntimeError(f"{rule.endpoint} must be an async function")
+            if "PATCH" in (rule.methods or ()) and operation.body_types == (JSON_TYPE,):
+                object.__setattr__(operation, "body_types", (MERGE_PATCH, JSON_TYPE))
+            self._operations[rule.endpoint] = view, operation
+        names = [operation.name for _, operation in self._operations.values()]
+        if len(names) != len(set(names)):
+            raise RuntimeError("two operations have the same name: " + ", ".join(sorted({name for name in names if names.count(name) > 1})))
+
+
+def create_service(
+    name: str,
+    settings: ServiceSettings,
+    blueprints: Iterable[Blueprint],
+    *,
+    version: str = "0.1.0",
+    description: str = "",
+    identify: Identify | None = None,
+    trusts: Sequence[Trust] = (),
+    checks: Mapping[str, Check] | None = None,
+    session_interface: SessionInterface | None = None,
+    log: Any = None,
+) -> Service:
+    """The app of a service. `checks` are asked by /readyz (name → coroutine function that raises when not ready).
+
+    Callers come from bearer assertions for the audience `name`, signed by a key of `settings.identity_keys` or of `trusts`;
+    `identify` replaces that. Raises SettingsError when there are no keys and the service is not open.
+    The app's logger is at `app.extensions["log"]`, its figures at `app.extensions["metrics"]`.
+    """
+    log = log or logger(name, settings.log_level)
+    app = Service(name)
+    app.config.update(MAX_CONTENT_LENGTH=settings.max_body, BODY_TIMEOUT=None, RESPONSE_TIMEOUT=None)
+    app.session_interface = session_interface or NoSessions()
+    app.max_upload = settings.max_upload
+    app.identify = identify or _identify_by(name, settings, trusts, log)
+    metrics = Metrics()
+    app.extensions.update(log=log, metrics=metrics, settings=settings)
+    problems.install(app, log)
+    for blueprint in (*blueprints, health_blueprint(checks or {}, metrics if settings.metrics else None)):
+        app.register_blueprint(blueprint)
+    app.register_blueprint(home_blueprint(name, version, description))
+    app.adopt_operations()
+    app.asgi_app = Edge(  # type: ignore[method-assign]  # Quart's documented way to put middleware in front
+        app.asgi_app,
+        metrics=metrics,
+        log=log if settings.access_log else None,
+        timeout=settings.request_timeout_ms / 1000,
+        loopback_only=settings.open,
+    )
+    return app
+
+
+def _identify_by(name: str, settings: ServiceSettings, trusts: Sequence[Trust], log: Any) -> Identify:
+    if settings.open:
+        log.warning("open: every caller is taken for an editor, and only loopback addresses are answered")
+        return lambda request: OPEN
+    try:
+        known = [Trust(settings.identity_issuer, settings.identity_keys), *trusts] if settings.identity_keys else list(trusts)
+        verifier = Verifier(name, known)
+    except KeyFault as error:
+        raise SettingsError([f"identity_keys: {error}"]) from error
+    if not known:
+        raise SettingsError(
+            [f"identity_keys: none are set; set {name.upper()}_IDENTITY_KEYS_FILE, or {name.upper()}_OPEN=true to answer anyone"]
+        )
+    verify = verifier.verify
+    return lambda request: verify(bearer(request.headers.get("Authorization")))
+
+
+__all__ = ["Identify", "NoSessions", "Response", "Service", "create_service"]
