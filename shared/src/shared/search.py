@@ -1,46 +1,51 @@
 """Search by words: every word asked for is the beginning of a word in the row.
 
-A row has a column `words` (" doe engineer jane"), and a table (token, id) has each of its words. A rare word is looked up among the
-tokens; a frequent one is looked for in the rows, while a list walks them in its order. Both say the same.
+A row has a column `words` (" doe engineer jane"), and a table (token, id) has each of its words. Who can match at all is looked up
+among the tokens of the rarest words; frequent words are looked for in the rows, while a list walks them in its order.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Column, Table, bindparam, select
+from sqlalchemy import Column, Table, and_, bindparam, select, true
 
 from shared.db import Database, Query, any_of
-from shared.pages import Filter
+from shared.errors import BadRequest
+from shared.pages import Clause, Filter
 from shared.words import words
 
 MAX_WORDS: Final = 10
 RARE: Final = 1000
 """A word with at most so many hits is rare."""
 
-_WORDS: Final = tuple(f"word{number}" for number in range(MAX_WORDS))
-
 
 class WordSearch:
     """The search of one table; `filters` belong into its Listing, `find` says which of them are in force."""
 
     def __init__(self, id_: Column[int], words_: Column[str], tokens: Table) -> None:
+        self._id, self._words = id_, words_
         token, owner = tokens.columns
-        self.filters: dict[str, Filter] = {name: words_.like(bindparam(name)) for name in _WORDS} | {"found": any_of(id_, "found")}
+        self.filters: dict[str, Filter] = {"words": self._has, "among": self._among}
         hits = select(owner).where(token >= bindparam("word"), token < bindparam("end")).limit(RARE + 1)
         self._hits = Query(hits)
 
     async def find(self, db: Database, q: str | None) -> dict[str, Any]:
-        """The filters that keep the rows with all words of `q` (at most ten are looked at)."""
-        if not q:
-            return {}
-        filters: dict[str, Any] = {}
-        found: set[int] | None = None
-        for name, word in zip(_WORDS, words(q), strict=False):
+        """The filters that keep the rows with all words of `q`. Raises BadRequest naming `q` when they are more than ten."""
+        wanted = words(q)
+        if len(wanted) > MAX_WORDS:
+            raise BadRequest.of("q", f"has more than {MAX_WORDS} words")
+        among: set[int] | None = None
+        for word in wanted:
             hits = await db.all(self._hits, word=word, end=f"{word}\U0010ffff")
-            if len(hits) > RARE:
-                filters[name] = f"% {word}%"
-            else:
+            if len(hits) <= RARE:
                 ids = {hit[0] for hit in hits}
-                found = ids if found is None else found & ids
-        if found is not None:
-            filters["found"] = sorted(found)
-        return filters
+                among = ids if among is None else among & ids
+        return {"words": wanted or None, "among": None if among is None else sorted(among)}
+
+    def _has(self, wanted: Sequence[str]) -> Clause:
+        likes = [self._words.like(bindparam(f"word{place}")) for place in range(len(wanted))]
+        return Clause(len(wanted), and_(true(), *likes), {f"word{place}": f"% {word}%" for place, word in enumerate(wanted)})
+
+    def _among(self, ids: Sequence[int]) -> Clause:
+        """Whom the tokens gave: others may come and go between two pages, so a cursor does not tell of them."""
+        return Clause("among", any_of(self._id, "among"), {"among": ids}, told={})
