@@ -14,6 +14,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 HEADERS = ("content-type", "etag", "cache-control", "last-modified")
 
 serializer = URLSafeTimedSerializer(os.environ["PEER_SECRET"])
+ASSERTIONS = {1: os.environ["PEER_BEARER"]}
 client = httpx.AsyncClient(
     base_url=os.environ["PEER_UPSTREAM"],
     timeout=2.0,
@@ -23,7 +24,7 @@ client = httpx.AsyncClient(
 app = FastAPI()
 
 
-def account(session: Annotated[str, Cookie()]) -> int:
+async def account(session: Annotated[str, Cookie()]) -> int:
     try:
         return int(serializer.loads(session, max_age=43_200)["account"])
     except BadSignature as error:
@@ -39,7 +40,7 @@ async def ready() -> dict[str, str]:
 async def get_employee(employee_id: int, caller: Annotated[int, Depends(account)], request: Request) -> Response:
     request_id = request.headers.get("x-request-id") or str(uuid.uuid4())
     sent = {
-        "authorization": os.environ["PEER_BEARER"],
+        "authorization": ASSERTIONS[caller],
         "x-request-id": request_id,
         "x-request-timeout-ms": "2000",
         "x-account": str(caller),

@@ -1,4 +1,4 @@
-"""What both gateways ask in the benchmark of the hop: a stand-in for employees that answers any id with the same document, as fast as it can.
+"""What both gateways ask in the benchmark of the hop: a stand-in for employees that answers any id, as fast as it can.
 
 python -m bench.peer.upstream PORT
 """
@@ -10,10 +10,11 @@ import httptools
 import uvloop
 
 BODY = (
-    b'{"id":%d,"username":"ada.abara","email":"ada.abara@roster.example","given_name":"Ada","family_name":"Abara","display_name":"Ada Abara",'
-    b'"title":"Chief Executive","department":"Management","division":"Corporate","cost_center":"CC-1001","employee_number":"E0000001",'
-    b'"phone":"+00 555 0000001","location":"Lisbon","manager_id":null,"status":"active","hired_on":"2010-04-01","left_on":null,'
-    b'"external_id":"synthetic-1","version":1,"created_at":"2026-11-22T07:49:09.123456Z","updated_at":"2026-11-22T07:49:09.123456Z"}'
+    b'{"id":%d,"username":"ada.abara","email":"ada.abara@roster.example","given_name":"Ada","family_name":"Abara",'
+    b'"display_name":"Ada Abara","title":"Chief Executive","department":"Management","division":"Corporate",'
+    b'"cost_center":"CC-1001","employee_number":"E0000001","phone":"+00 555 0000001","location":"Lisbon","manager_id":null,'
+    b'"status":"active","hired_on":"2010-04-01","left_on":null,"external_id":"synthetic-1","version":1,'
+    b'"created_at":"2026-11-22T07:49:09.123456Z","updated_at":"2026-11-22T07:49:09.123456Z"}'
 )
 HEAD = (
     b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\netag: "1"\r\ncache-control: private, no-cache\r\nvary: Accept\r\n'
