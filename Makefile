@@ -14,7 +14,7 @@ ARGS ?=
 
 bin := $(VENV)/bin
 packages := shared services/employees services/teams services/gateway
-code := $(packages) tools tests $(wildcard bench/*.py)
+code := $(packages) tools tests bench
 pip := $(bin)/python -m pip install --quiet --disable-pip-version-check --no-input --only-binary :all: --require-hashes
 lock := $(bin)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 	--custom-compile-command "make lock" $(patsubst %,--no-emit-package %,$(notdir $(packages)))
@@ -57,18 +57,17 @@ fix: $(VENV)/.dev ## Apply the formatter and the safe fixes of the linter
 	$(bin)/ruff check --fix $(code)
 	$(bin)/ruff format $(code)
 
-bench: $(VENV)/.bench ## Run the benchmarks against the usual way of writing the same service
+bench: $(VENV)/.dev ## Run the benchmarks against the usual way of writing the same service
 	@exec $(bin)/python -m bench $(ARGS)
 
 lock: $(VENV)/.dev ## Write the requirement files anew from the pyproject.toml files (ARGS=--upgrade takes newer releases)
 	$(lock) $(ARGS) --output-file requirements.txt $(own)
 	$(lock) $(ARGS) --output-file requirements-dev.txt --constraint requirements.txt --group pyproject.toml:dev $(own)
-	$(lock) $(ARGS) --output-file requirements-bench.txt --constraint requirements-dev.txt --group pyproject.toml:bench $(own)
 
 clean: ## Remove the environment and the caches, never the data in var
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
-# A stamp is written when its step is whole, so that an interrupted one runs again. A set of packages holds the smaller ones.
+# A stamp is written when its step is whole, so that an interrupted one runs again. The developers' packages hold the others.
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "Roster needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) -V 2>/dev/null || echo "not there"). Name another: make PYTHON=python3.13 …" >&2; exit 1; }
@@ -86,8 +85,3 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.made
 	@echo "installing requirements-dev.txt into $(VENV)"
 	@$(pip) -r requirements-dev.txt
 	@touch $(VENV)/.run $@
-
-$(VENV)/.bench: requirements-bench.txt $(VENV)/.made
-	@echo "installing requirements-bench.txt into $(VENV)"
-	@$(pip) -r requirements-bench.txt
-	@touch $(VENV)/.run $(VENV)/.dev $@
