@@ -1,0 +1,133 @@
+"""The command-line tools, without a server: what they write, and what they say when something is wrong."""
+
+import csv
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools import import_directory, run, synthetic
+from tools.client import Gateway, Refused
+from tools.processes import Fault, check_ports, lock_folder
+from tools.settings import Place, make_keys, make_services
+
+ROOT = Path(__file__).resolve().parent.parent
+FILES = ("employees.csv", "teams.csv", "memberships.csv")
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, strict=True))
+
+
+def depth(parents: dict[str, str]) -> int:
+    """Levels of a tree whose parents come before their children."""
+    levels: dict[str, int] = {}
+    for child, parent in parents.items():
+        levels[child] = levels[parent] + 1 if parent else 1
+    return max(levels.values())
+
+
+@pytest.fixture(scope="module")
+def invented(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("invented")
+    assert synthetic.main(["--people", "600", str(folder)]) == 0
+    return folder
+
+
+def test_an_invented_organisation_is_the_same_for_the_same_seed(invented: Path, tmp_path: Path) -> None:
+    assert synthetic.main(["--people", "600", str(tmp_path / "again")]) == 0
+    assert synthetic.main(["--people", "600", "--seed", "2", str(tmp_path / "other")]) == 0
+    assert all((invented / name).read_bytes() == (tmp_path / "again" / name).read_bytes() for name in FILES)
+    assert (invented / "employees.csv").read_bytes() != (tmp_path / "other" / "employees.csv").read_bytes()
+
+
+def test_an_invented_organisation_is_deep(invented: Path) -> None:
+    assert depth({row["username"]: row["manager"] for row in rows(invented / "employees.csv")}) >= 12
+    assert depth({row["slug"]: row["parent"] for row in rows(invented / "teams.csv")}) >= 6
+
+
+@pytest.mark.parametrize("folder", ["invented", "sample"])
+def test_an_organisation_is_consistent(folder: str, invented: Path) -> None:
+    home = invented if folder == "invented" else run.SAMPLE
+    people = {row["username"]: row for row in rows(home / "employees.csv")}
+    teams = {row["slug"] for row in rows(home / "teams.csv")}
+    members = [(row["team"], row["username"]) for row in rows(home / "memberships.csv")]
+    assert len(people) == len(rows(home / "employees.csv")) == len({row["email"] for row in people.values()})
+    assert all(row["manager"] in people for row in people.values() if row["manager"])
+    assert all((row["status"] == "inactive") == bool(row["left_on"]) for row in people.values())
+    managers = {row["manager"] for row in people.values()}
+    assert [name for name, row in people.items() if row["status"] == "inactive" and name in managers] == []
+    assert len(set(members)) == len(members)
+    assert all(team in teams and people[person]["status"] == "active" for team, person in members)
+
+
+def test_synthetic_says_what_it_can_not_write(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert synthetic.main(["--people", "5", str(tmp_path / "file")]) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_import_says_that_no_gateway_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str], free_port: int) -> None:
+    (tmp_path / "admin-password").write_text("secret\n")
+    assert import_directory.main(["--var", str(tmp_path), "--port-base", str(free_port), str(tmp_path)]) == 1
+    assert capsys.readouterr().err == f"no gateway answers at http://127.0.0.1:{free_port} (`make run` starts one)\n"
+
+
+def test_import_says_that_there_is_no_password(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert import_directory.main(["--var", str(tmp_path), str(tmp_path)]) == 1
+    assert "no password there" in capsys.readouterr().err
+
+
+def test_import_wants_an_http_address() -> None:
+    with pytest.raises(Refused, match="not an http"):
+        Gateway("ftp://example.com")
+
+
+def test_the_report_names_line_field_and_reason() -> None:
+    refusal = {"line": 7, "field": "email", "message": "is taken"}
+    report = {"created": 1200, "updated": 0, "unchanged": 3, "refused": 1, "refusals": [refusal]}
+    assert list(import_directory.report_lines("employees.csv", report)) == [
+        "employees.csv    1,200 created, 0 updated, 3 unchanged, 1 refused",
+        "  line 7: email: is taken",
+    ]
+
+
+def test_a_run_holds_its_folder_against_another(tmp_path: Path) -> None:
+    with lock_folder(tmp_path / "var"), pytest.raises(Fault, match="another"), lock_folder(tmp_path / "var"):
+        pass
+    with lock_folder(tmp_path / "var"):
+        assert (tmp_path / "var").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_port_in_use_is_named(free_port: int) -> None:
+    check_ports({"gateway": free_port})
+    with socket.create_server(("127.0.0.1", free_port)), pytest.raises(Fault, match=f"port {free_port} .for gateway. is in use"):
+        check_ports({"gateway": free_port})
+
+
+def test_keys_are_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
+    place = Place(tmp_path, 8000)
+    make_keys(place)
+    before = {path.name: path.read_text() for path in (tmp_path / "keys").iterdir()}
+    make_keys(place)
+    assert {path.name: path.read_text() for path in (tmp_path / "keys").iterdir()} == before
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "keys").iterdir()} == {0o600}
+    assert len(before) == 5
+
+
+def test_no_service_gets_a_private_key_of_another(tmp_path: Path) -> None:
+    for service in make_services(Place(tmp_path, 8000)):
+        own = {name: value for name, value in service.environment.items() if name.startswith(f"{service.name.upper()}_")}
+        assert [value for value in own.values() if value.endswith(".private.json") and service.name not in value] == []
+
+
+@pytest.mark.parametrize("tool", ["run", "import_directory", "synthetic"])
+def test_every_tool_explains_itself(tool: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", f"tools.{tool}", "--help"], cwd=ROOT, check=False, capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 0
+    assert "usage:" in done.stdout
