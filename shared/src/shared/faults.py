@@ -1,7 +1,12 @@
-"""All faults of a value by field, found only after the fast conversion of the whole has failed."""
+"""All faults of a value by field, found only after the fast conversion of the whole has failed.
+
+A type may say in words what it expects: `Meta(pattern=..., extra={"expected": "lower-case letters"})`. That stands in a message where the
+pattern would; and a value that is none of some names is told the names.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -30,16 +35,48 @@ def _struct_faults(values: Mapping[str, Any], kind: type[msgspec.Struct]) -> Ite
             try:
                 msgspec.convert(values[name], field.type)
             except msgspec.ValidationError as error:
-                yield _placed(name, error)
+                yield _placed(name, error, field.type)
         elif field.required:
             yield FieldError(name, "required")
 
 
-def _placed(name: str, error: msgspec.ValidationError) -> FieldError:
+def _placed(name: str, error: msgspec.ValidationError, kind: Any = None) -> FieldError:
     """The message without its path; the path joined to the field's name by dots."""
     message = str(error)
     if match := AT_PATH.search(message):
         path = re.sub(r"\[(\d+|\.\.\.)\]", r".\1", match[1]).strip(".")
         name = ".".join(part for part in (name, path) if part)
         message = message[: match.start()]
-    return FieldError(name, message)
+    return FieldError(name, _in_words(message, kind))
+
+
+def _in_words(message: str, kind: Any) -> str:
+    pattern, names = _expected(kind) if kind is not None else ("", ())
+    if pattern and message.startswith("Expected `str` matching regex"):
+        return f"Expected {pattern}"
+    if names and message.startswith("Invalid enum value"):
+        return f"{message}; it is one of {', '.join(names)}"
+    if message == "Invalid RFC3339 encoded date":
+        return "Expected a date like 2026-11-22"
+    return message
+
+
+@lru_cache(maxsize=512)
+def _expected(kind: Any) -> tuple[str, tuple[str, ...]]:
+    """What a type says about its pattern, and the names that it takes."""
+    waiting = [msgspec.inspect.type_info(kind)]
+    pattern = ""
+    names: tuple[str, ...] = ()
+    for part in waiting:  # grows while it is walked
+        if isinstance(part, msgspec.inspect.Metadata):
+            pattern = (part.extra or {}).get("expected", pattern)
+            waiting.append(part.type)
+        elif isinstance(part, msgspec.inspect.UnionType):
+            waiting += part.types
+        elif isinstance(part, msgspec.inspect.ListType):
+            waiting.append(part.item_type)
+        elif isinstance(part, msgspec.inspect.LiteralType):
+            names += tuple(map(str, part.values))
+        elif isinstance(part, msgspec.inspect.IntType):
+            names += ("a whole number",)
+    return pattern, names

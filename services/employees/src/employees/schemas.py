@@ -14,14 +14,20 @@ _LINE = rf"^[^\s{_CONTROL}]([^{_CONTROL}]*[^\s{_CONTROL}])?(?!\n)$"
 _USERNAME = rf"^[^\s,{_CONTROL}]+(?!\n)$"
 _EMAIL = rf"^[^\s@,<>{_CONTROL}]+@[^\s@,<>{_CONTROL}]+(?!\n)$"
 
+_ONE_LINE = {"expected": "one line of text without blanks at its ends"}
+_NO_BLANKS = {"expected": "text without blanks and commas"}
+_ADDRESS = {"expected": "an address like ada@example.org"}
+
 Id = Annotated[int, Meta(ge=1, le=2**63 - 1, description="Given by the service, never reused.")]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-Username = Annotated[str, Meta(min_length=1, max_length=128, pattern=_USERNAME, description="Unique without regard to case.")]
-Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=_EMAIL, description="Unique without regard to case.")]
-Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=_LINE)]
-Line = Annotated[str, Meta(min_length=1, max_length=200, pattern=_LINE)]
-Short = Annotated[str, Meta(min_length=1, max_length=64, pattern=_LINE)]
-Number = Annotated[str, Meta(min_length=1, max_length=64, pattern=_LINE, description="Unique when given.")]
+Username = Annotated[
+    str, Meta(min_length=1, max_length=128, pattern=_USERNAME, extra=_NO_BLANKS, description="Unique without regard to case.")
+]
+Email = Annotated[str, Meta(min_length=1, max_length=254, pattern=_EMAIL, extra=_ADDRESS, description="Unique without regard to case.")]
+Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=_LINE, extra=_ONE_LINE)]
+Line = Annotated[str, Meta(min_length=1, max_length=200, pattern=_LINE, extra=_ONE_LINE)]
+Short = Annotated[str, Meta(min_length=1, max_length=64, pattern=_LINE, extra=_ONE_LINE)]
+Number = Annotated[str, Meta(min_length=1, max_length=64, pattern=_LINE, extra=_ONE_LINE, description="Unique when given.")]
 Moment = Annotated[str, Meta(min_length=27, max_length=27, extra_json_schema={"format": "date-time"})]
 DateText = Annotated[str, Meta(min_length=10, max_length=10, extra_json_schema={"format": "date"})]
 Date = datetime.date
@@ -76,8 +82,93 @@ class Employee(Struct):
     updated_at: Moment
 
 
+class PlacedEmployee(Employee):
+    """An employee in somebody's line: `depth` levels away."""
+
+    depth: Annotated[int, Meta(ge=1, le=2**63 - 1)]
+
+
+class EmployeePage(Struct):
+    """A page of a list. With `fields`, the items have only those."""
+
+    items: Annotated[list[Employee], Meta(max_length=200)]
+    next: Annotated[str, Meta(max_length=4000)] | None
+    total: Count | UnsetType = UNSET
+
+
+class LinePage(Struct):
+    """A page of a line, up or down."""
+
+    items: Annotated[list[PlacedEmployee], Meta(max_length=200)]
+    next: Annotated[str, Meta(max_length=4000)] | None
+    total: Count | UnsetType = UNSET
+
+
 FIELDS: tuple[str, ...] = Employee.__struct_fields__
 WRITABLE: tuple[str, ...] = EmployeeBody.__struct_fields__
+
+
+SORTS = ("id", "username", "email", "display_name", "department", "title", "hired_on", "created_at", "updated_at")
+SortName = Literal[tuple(f"{sign}{name}" for name in SORTS for sign in ("", "-"))]  # type: ignore[valid-type]  # as many as there are sorts
+FieldName = Literal[FIELDS]  # type: ignore[valid-type]  # as many as there are fields
+Limit = Annotated[int, Meta(ge=1, le=200)]
+Cursor = Annotated[str, Meta(min_length=1, max_length=4000)]
+Fields = Annotated[list[FieldName], Meta(min_length=1, max_length=100, description="Only these fields of each employee.")]
+ManagerFilter = Id | Literal["none"]
+
+
+class ListQuery(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Filters are joined by 'and'; text is compared without regard to case."""
+
+    department: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    status: Status | None = None
+    manager_id: ManagerFilter | None = None
+    email: Annotated[str, Meta(min_length=1, max_length=254)] | None = None
+    username: Annotated[list[Annotated[str, Meta(min_length=1, max_length=128)]], Meta(min_length=1, max_length=100)] | None = None
+    id: Annotated[list[Id], Meta(min_length=1, max_length=100)] | None = None
+    q: Annotated[str, Meta(max_length=200, description="Each word begins a word of the names, username, email or title.")] | None = None
+    sort: SortName = "id"
+    fields: Fields | None = None
+    count: bool = False
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class GetQuery(Struct, forbid_unknown_fields=True, kw_only=True):
+    fields: Fields | None = None
+
+
+class ReportsQuery(Struct, forbid_unknown_fields=True, kw_only=True):
+    depth: Annotated[int, Meta(ge=1, le=50, description="How many levels down.")] = 1
+    fields: Fields | None = None
+    count: bool = False
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class ManagersQuery(Struct, forbid_unknown_fields=True, kw_only=True):
+    fields: Fields | None = None
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class LeaveQuery(Struct, forbid_unknown_fields=True, kw_only=True):
+    reassign_reports_to: Annotated[ManagerFilter, Meta(description="Whom their reports go to; none: nobody.")] | None = None
+
+
+class ImportQuery(Struct, forbid_unknown_fields=True, kw_only=True):
+    atomic: Annotated[bool, Meta(description="All rows or none.")] = False
+    dry_run: Annotated[bool, Meta(description="Only tell what would become of the rows.")] = False
+
+
+class ExportQuery(Struct, forbid_unknown_fields=True, kw_only=True):
+    format: Literal["csv", "ndjson"] | None = None
+
+
+class ChangesQuery(Struct, forbid_unknown_fields=True, kw_only=True):
+    after: Annotated[str, Meta(min_length=1, max_length=200, description="The id of the last event that was seen.")] | None = None
+    wait: Annotated[int, Meta(ge=0, le=60, description="Seconds to wait for the next change when there is none yet.")] = 0
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
 
 
 def _absent(names: tuple[str, ...]) -> list[tuple[str, Any, Any]]:
