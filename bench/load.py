@@ -52,9 +52,9 @@ class Result:
 class _Round:
     """What the connections of one round share."""
 
-    def __init__(self, load: Load, first: int) -> None:
+    def __init__(self, load: Load) -> None:
         self.load = load
-        self.next = first
+        self.next = 0
         self.open = True
         self.result: Result | None = None  # from the end of the warm-up to the end of the round
         self.errors = 0
@@ -121,17 +121,14 @@ class _Connection(asyncio.Protocol):
         self._transport.abort()
 
 
-def run(load: Load, *, seconds: float, warmup: float, cpu: Callable[[], float], first: int = 0) -> tuple[Result, int]:
-    """One round; what it gave, and the number of the next request.
-
-    A connection that the server closes counts as an error and is not replaced.
-    """
-    return uvloop.run(_run(load, seconds, warmup, cpu, first))
+def run(load: Load, *, seconds: float, warmup: float, cpu: Callable[[], float]) -> Result:
+    """One round. A connection that the server closes counts as an error and is not replaced."""
+    return uvloop.run(_run(load, seconds, warmup, cpu))
 
 
-async def _run(load: Load, seconds: float, warmup: float, cpu: Callable[[], float], first: int) -> tuple[Result, int]:
+async def _run(load: Load, seconds: float, warmup: float, cpu: Callable[[], float]) -> Result:
     loop = asyncio.get_running_loop()
-    shared = _Round(load, first)
+    shared = _Round(load)
     pairs = [await loop.create_connection(lambda: _Connection(shared), "127.0.0.1", load.port) for _ in range(load.connections)]
     await asyncio.sleep(warmup)
     result = Result(cpu=-cpu(), load_cpu=-time.process_time())
@@ -149,4 +146,4 @@ async def _run(load: Load, seconds: float, warmup: float, cpu: Callable[[], floa
             transport.abort()
     result.errors = shared.errors + len(slow)
     result.latencies.sort()
-    return result, shared.next
+    return result

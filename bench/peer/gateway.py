@@ -16,10 +16,7 @@ HEADERS = ("content-type", "etag", "cache-control", "last-modified")
 serializer = URLSafeTimedSerializer(os.environ["PEER_SECRET"])
 ASSERTIONS = {1: os.environ["PEER_BEARER"]}
 client = httpx.AsyncClient(
-    base_url=os.environ["PEER_UPSTREAM"],
-    timeout=2.0,
-    limits=httpx.Limits(max_connections=100, max_keepalive_connections=100),
-    follow_redirects=False,
+    base_url=os.environ["PEER_UPSTREAM"], timeout=2.0, limits=httpx.Limits(max_connections=100, max_keepalive_connections=100)
 )
 app = FastAPI()
 
@@ -39,12 +36,7 @@ async def ready() -> dict[str, str]:
 @app.get("/v1/employees/{employee_id}")
 async def get_employee(employee_id: int, caller: Annotated[int, Depends(account)], request: Request) -> Response:
     request_id = request.headers.get("x-request-id") or str(uuid.uuid4())
-    sent = {
-        "authorization": ASSERTIONS[caller],
-        "x-request-id": request_id,
-        "x-request-timeout-ms": "2000",
-        "x-account": str(caller),
-    }
+    sent = {"authorization": ASSERTIONS[caller], "x-request-id": request_id, "x-request-timeout-ms": "2000"}
     try:
         answer = await client.get(f"/v1/employees/{employee_id}", headers=sent)
     except httpx.TimeoutException as error:

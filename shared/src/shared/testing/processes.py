@@ -53,7 +53,7 @@ class Process:
         self.log = folder / f"{name}.log"
         self.core: int | None = None
         """The core that it is pinned to, from its next start on."""
-        self._command = list(command)
+        self.command = list(command)
         self._folder = folder
         self._ready = ready
         self._process: subprocess.Popen[bytes] | None = None
@@ -69,7 +69,7 @@ class Process:
 
     def start(self, *, prefix: Sequence[str] = ()) -> None:
         """Start it, behind ``prefix`` (a tracer, say); `wait_ready` tells when it answers."""
-        command = [*prefix, *self._command]
+        command = [*prefix, *self.command]
         if self.core is not None:
             command = ["taskset", "-c", str(self.core), *command]
         env = {"PATH": os.environ["PATH"], "HOME": str(self._folder), "PYTHONPATH": os.pathsep.join(sys.path), **self.env}

@@ -1,0 +1,17 @@
+"""The scenarios by name, in the order in which they run: the import comes first, since its database serves the others."""
+
+from collections.abc import Callable
+from typing import Final
+
+from bench.scenarios import hop, lag, memory, reads, writes
+from bench.scene import Figure, Scene
+
+SCENARIOS: Final[dict[str, Callable[[Scene], list[Figure]]]] = {
+    "memory": memory.measure,
+    "employee": reads.employee,
+    "page": reads.page,
+    "create": writes.create,
+    "size": reads.size,
+    "hop": hop.measure,
+    "lag": lag.measure,
+}

@@ -1,0 +1,74 @@
+"""The gateway's pass-through of an employee by id, beside the same hop with FastAPI and httpx.
+
+Both ask the same stand-in for employees, which shares the load's core, so that the gateway is what limits.
+"""
+
+import sys
+from collections.abc import Callable
+
+import httpx
+from itsdangerous import URLSafeTimedSerializer
+
+from bench.load import Load
+from bench.machine import LOAD_CORE, SERVER_CORE
+from bench.rounds import Side, costs, interleave, rate, times
+from bench.scene import Figure, Scene
+from shared.testing.processes import Process, Roster
+
+LEAST = 10.0
+SECRET = "the peer's secret, of the same length as ours"
+
+
+def measure(scene: Scene) -> list[Figure]:
+    with scene:
+        upstream = _upstream(scene)
+        both = interleave(_ours(scene, upstream), _peer(scene, upstream), scene.scale)
+    ratio = both.ratio(lambda result: result.rate)
+    cpu = both.ratio(lambda result: 1 / max(result.cpu_each, 1e-9))
+    notes = [
+        costs("ours", both.first),
+        costs("peer", both.second),
+        f"CPU of the gateway a request: {cpu[0]:.1f} × less than the peer's",
+    ]
+    notes.append("the upstream is a stand-in on the load's core; when load and upstream together fill it, ours is limited by them")
+    what = "pass-through of an employee by id"
+    return [Figure("hop", what, f"≥ {LEAST:.0f} ×", rate(both.first), rate(both.second), times(ratio), ratio[0] >= LEAST, notes)]
+
+
+def _upstream(scene: Scene) -> Process:
+    folder = scene.subfolder("upstream")
+    process = Process("upstream", [], folder)
+    process.command = [sys.executable, "-m", "bench.peer.upstream", str(process.port)]
+    process.core = LOAD_CORE
+    return scene.started(process)
+
+
+def _ours(scene: Scene, upstream: Process) -> Side:
+    roster = scene.roster()
+    roster.gateway.core = SERVER_CORE
+    roster.gateway.env["GATEWAY_EMPLOYEES_URL"] = upstream.url
+    roster.start("gateway")
+    return Side("ours", roster.gateway, _load(roster.gateway, _log_in(roster)))
+
+
+def _log_in(roster: Roster) -> str:
+    """The session cookie of the first account, as a header value."""
+    answer = httpx.post(f"{roster.gateway.url}/v1/session", json={"username": "admin", "password": roster.admin_password()}, timeout=10)
+    answer.raise_for_status()
+    return answer.headers["set-cookie"].partition(";")[0]
+
+
+def _peer(scene: Scene, upstream: Process) -> Side:
+    env = {"PEER_SECRET": SECRET, "PEER_UPSTREAM": upstream.url, "PEER_BEARER": scene.roster().bearer("employees")}
+    gateway = scene.uvicorn("bench.peer.gateway:app", scene.subfolder("peer"), env)
+    return Side("peer", gateway, _load(gateway, f"session={URLSafeTimedSerializer(SECRET).dumps({'account': 1})}"))
+
+
+def _load(gateway: Process, cookie: str) -> Callable[[], Load]:
+    head = f"HTTP/1.1\r\nHost: 127.0.0.1:{gateway.port}\r\nAccept: application/json\r\nCookie: {cookie}\r\n\r\n"
+    tail = f" {head}".encode()
+    return lambda: Load(
+        gateway.port,
+        lambda n: b"GET /v1/employees/%d%b" % (n + 1, tail),
+        lambda n, status, body: status == 200 and body.startswith(b'{"id":%d,' % (n + 1)),
+    )

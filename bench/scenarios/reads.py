@@ -1,0 +1,127 @@
+"""Reads at employees: one by id, and a page of 50; beside the peer, and on a large directory beside a small one."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import httpx
+
+from bench.load import Load
+from bench.rounds import Side, costs, interleave, median_of, rate, times
+from bench.scene import Figure, Scene
+from shared.testing.processes import Process
+
+PAGES = 100
+"""Pages that are walked before the rounds; the load asks for these in any order."""
+
+
+@dataclass
+class Server:
+    """A server to read from. ``headers`` makes what a request of ours needs; ``cursor`` is the parameter that takes a page's ``next``."""
+
+    name: str
+    process: Process
+    rows: int
+    headers: Callable[[], dict[str, str]]
+    cursor: str
+
+    def get(self, target: str) -> bytes:
+        lines = "".join(f"{name}: {value}\r\n" for name, value in self.headers().items())
+        return f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{self.process.port}\r\nAccept: application/json\r\n{lines}\r\n".encode()
+
+
+def ours(scene: Scene, rows: int) -> Server:
+    roster = scene.roster(rows=rows)
+    roster.start("employees")
+    return Server(f"ours-{rows}", roster.employees, rows, lambda: {"Authorization": roster.bearer("employees")}, "cursor")
+
+
+def peer(scene: Scene, rows: int) -> Server:
+    return Server("peer", scene.peer(rows), rows, dict, "after")
+
+
+def by_id(server: Server) -> Side:
+    """Anyone, in an order that is the same for both sides."""
+    ids = random.Random(11).choices(range(1, server.rows + 1), k=10_007)
+
+    def load() -> Load:
+        head, _, tail = server.get("/v1/employees/ID").partition(b"ID")
+        return Load(
+            server.process.port,
+            lambda n: b"%b%d%b" % (head, ids[n % len(ids)], tail),
+            lambda n, status, body: status == 200 and body.startswith(b'{"id":%d,' % ids[n % len(ids)]),
+        )
+
+    return Side(server.name, server.process, load)
+
+
+def by_page(server: Server) -> Side:
+    """Any of the first PAGES pages of 50."""
+    pages = walk(server)
+    order = random.Random(11).choices(range(len(pages)), k=1_009)
+
+    def load() -> Load:
+        requests = [server.get(target) for target, _ in pages]
+        return Load(
+            server.process.port,
+            lambda n: requests[order[n % len(order)]],
+            lambda n, status, body: status == 200 and body.count(b'"username":') == pages[order[n % len(order)]][1],
+        )
+
+    return Side(server.name, server.process, load)
+
+
+def walk(server: Server) -> list[tuple[str, int]]:
+    """The target of each of the first PAGES pages, and how many people are on it."""
+    pages: list[tuple[str, int]] = []
+    target: str | None = "/v1/employees?limit=50"
+    with httpx.Client(base_url=server.process.url, headers=server.headers()) as client:
+        while target is not None and len(pages) < PAGES:
+            page = client.get(target).raise_for_status().json()
+            pages.append((target, len(page["items"])))
+            found = page["next"]
+            target = f"/v1/employees?limit=50&{server.cursor}={quote(str(found))}" if found is not None else None
+    return pages
+
+
+def employee(scene: Scene) -> list[Figure]:
+    return [_beside_peer(scene, "employee", "an employee by id", by_id, 3.5)]
+
+
+def page(scene: Scene) -> list[Figure]:
+    return [_beside_peer(scene, "page", "a page of 50", by_page, 3.0)]
+
+
+def _beside_peer(scene: Scene, name: str, what: str, side: Callable[[Server], Side], least: float) -> Figure:
+    rows = scene.scale.medium
+    with scene:
+        both = interleave(side(ours(scene, rows)), side(peer(scene, rows)), scene.scale)
+    ratio = both.ratio(lambda result: result.rate)
+    notes = [costs("ours", both.first), costs("peer", both.second)]
+    what = f"{what}, of {rows:,}"
+    return Figure(name, what, f"≥ {least} ×", rate(both.first), rate(both.second), times(ratio), ratio[0] >= least, notes)
+
+
+def size(scene: Scene) -> list[Figure]:
+    """The same reads on the large directory and on the small one: what one costs, as the ratio of the rates and of the CPU."""
+    figures = []
+    with scene:
+        large, small = ours(scene, scene.scale.large), ours(scene, scene.scale.small)
+        for what, side in (("an employee by id", by_id), ("a page of 50", by_page)):
+            both = interleave(side(small), side(large), scene.scale)
+            ratio = both.ratio(lambda result: result.rate)
+            cpu = median_of(both.second, lambda result: result.cpu_each) / median_of(both.first, lambda result: result.cpu_each)
+            figures.append(
+                Figure(
+                    "size",
+                    f"{what}: {large.rows:,} beside {small.rows:,}",
+                    "≤ 1.25 ×",
+                    rate(both.second),
+                    rate(both.first),
+                    times(ratio),
+                    ratio[0] <= 1.25,
+                    [costs("large", both.second), costs("small", both.first), f"CPU of one request: {cpu:.2f} ×"],
+                )
+            )
+    return figures
