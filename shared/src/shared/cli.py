@@ -38,14 +38,14 @@ def _run(name: str, create_app: CreateApp, kind: type[ServiceSettings], argument
 
 
 def _database(name: str, settings: ServiceSettings, arguments: argparse.Namespace) -> int:
-    from shared import migrate  # Alembic takes 100 ms to import and only these commands need it
+    from shared import backups, migrate  # Alembic takes 100 ms to import and only these commands need it
 
     if arguments.command == "migrate":
         migrate.upgrade(settings.database_url, name)
     elif arguments.command == "backup":
-        migrate.backup(settings.database_url, arguments.file)
+        backups.backup(settings.database_url, arguments.file)
     else:
-        migrate.restore(settings.database_url, arguments.file)
+        backups.restore(settings.database_url, arguments.file, name)
     return 0
 
 

@@ -22,7 +22,7 @@ class FeedEntity:
 
 
 class Feed:
-    """``Feed("/employees", log, {"employee": FeedEntity(employees_versions, present)})``; made once, in a store."""
+    """``Feed("/things", log, {"thing": FeedEntity(things_versions, present)})``; made once, in a store."""
 
     def __init__(self, source: str, log: LogTables, entities: Mapping[str, FeedEntity]) -> None:
         self._source = source

@@ -20,9 +20,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
-from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, func, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Integer, Select, and_, bindparam, func, select, tuple_
 
-from shared.db import Database, Query
+from shared.db import Database, InvalidParameter, Query
 from shared.errors import BadRequest, Gone
 
 DEFAULT_LIMIT, MOST = 50, 200
@@ -133,6 +133,8 @@ class Listing:
         digest = _digest(told)
         if cursor is not None:
             place = _read_cursor(cursor, db.epoch, sort, digest)
+            if not isinstance(place.key, int if isinstance(order.column.type, Integer) else str):
+                raise BadRequest.of("cursor", "is not a cursor of this list")
         rows = await self._rows(db, clauses, parameters, (sort, order), place, limit + 1)
         following = None
         if len(rows) > limit:
@@ -220,7 +222,7 @@ def next_link(path: str, arguments: Sequence[tuple[str, str]], cursor: str) -> s
 
 
 def cursor_at(db: Database, sort: str, parameters: Mapping[str, Any], key: Any, id_: int) -> str:
-    """The cursor after a row of a list that is no Listing; `sort` names the list and its order, `parameters` what else makes it this one."""
+    """The cursor after a row of a list that is no Listing; `sort` names it and its order, `parameters` what else makes it this one."""
     return _write_cursor(db.epoch, sort, _digest(parameters), (key, id_))
 
 
@@ -232,7 +234,10 @@ def place_of(db: Database, sort: str, parameters: Mapping[str, Any], cursor: str
 
 def _digest(parameters: Mapping[str, Any]) -> str:
     """A short name for the filters in force."""
-    return sha256(msgspec.json.encode(sorted(parameters.items()))).hexdigest()[:16]
+    try:
+        return sha256(msgspec.json.encode(sorted(parameters.items()))).hexdigest()[:16]
+    except UnicodeEncodeError as error:
+        raise InvalidParameter(next(iter(parameters)), "holds half of a surrogate pair") from error
 
 
 def _write_cursor(epoch: str, sort: str, filters: str, place: Sequence[Any]) -> str:

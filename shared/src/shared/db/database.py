@@ -11,8 +11,8 @@ from sqlalchemy import bindparam, column, func, select, table
 from shared.db.connection import Connection, Driver, Row
 from shared.db.errors import NotMigrated, StoreError, Unavailable
 from shared.db.query import DialectName, Query
-from shared.db.readers import SQLiteReaders
 from shared.db.sqlite import SQLiteDriver, path_of
+from shared.db.sqlite_readers import SQLiteReaders
 from shared.db.types import Change
 from shared.db.writer import Writer
 
@@ -53,7 +53,8 @@ class Database:
             path = path_of(url)
             self._readers, connect = SQLiteReaders(path, readers), lambda: SQLiteDriver(path)
         else:
-            from shared.db.postgresql import PostgreSQLDriver, PostgreSQLReaders
+            from shared.db.postgresql import PostgreSQLDriver
+            from shared.db.postgresql_readers import PostgreSQLReaders
 
             self._readers, connect = PostgreSQLReaders(url, readers), lambda: PostgreSQLDriver(url)
         self._writer = Writer(connect, now, self._committed)

@@ -71,7 +71,7 @@ def translate(error: sqlite3.Error, query: Compiled | None) -> StoreError:
 
 
 def _split(columns: str) -> tuple[str, tuple[str, ...]]:
-    """``employees.email_key, employees.x`` as a table and its columns."""
+    """``things.name_key, things.code`` as a table and its columns."""
     pairs = [name.strip().rpartition(".") for name in columns.split(",")]
     return pairs[0][0], tuple(column for _, _, column in pairs)
 

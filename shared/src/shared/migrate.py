@@ -1,0 +1,117 @@
+"""A database's shape: migrations by Alembic, one at a time, whoever starts them.
+
+A service's ``migrations/env.py`` is ``run_env(metadata)``; its first migration calls `create_log_tables`. Migrations run in one
+transaction, which holds SQLite's write lock or an advisory lock on PostgreSQL: of two processes that start together, one migrates and the
+other finds it done.
+"""
+
+import secrets
+import sqlite3
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command, context
+from alembic.config import Config
+from alembic.operations import Operations
+from sqlalchemy import MetaData, event
+from sqlalchemy.pool import NullPool
+
+from shared.db import Unavailable, exact_text
+from shared.db.database import dialect_of
+from shared.db.sqlite import path_of
+
+_LOCK = 0x6D696772617465
+
+
+def upgrade(url: str, package: str, revision: str = "head") -> None:
+    """Bring a database to a revision of the package's migrations, making it if it is a SQLite file that is not there yet.
+
+    Raises Unavailable when the database can't be reached or written, ValueError for a URL of another kind.
+    """
+    config = Config()
+    config.set_main_option("script_location", f"{package}:migrations")
+    config.attributes["url"] = url
+    try:
+        if dialect_of(url) == "sqlite":
+            path_of(url).parent.mkdir(parents=True, exist_ok=True)
+        command.upgrade(config, revision)
+    except (sa.exc.OperationalError, OSError) as error:
+        raise Unavailable(f"the database can't be migrated: {error}") from error
+
+
+def run_env(metadata: MetaData) -> None:
+    """What a service's ``env.py`` does."""
+    url = context.config.attributes.get("url") or context.config.get_main_option("sqlalchemy.url") or ""
+    engine = engine_of(url)
+    try:
+        with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+            context.configure(connection=connection, target_metadata=metadata, compare_type=True)
+            with context.begin_transaction():
+                context.run_migrations()
+    finally:
+        engine.dispose()
+
+
+def engine_of(url: str) -> sa.Engine:
+    """An engine for migrations and tests; services run without one."""
+    if dialect_of(url) == "postgresql":
+        return sa.create_engine("postgresql+psycopg://" + url.partition("://")[2], poolclass=NullPool)
+    engine = sa.create_engine(url, poolclass=NullPool)
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # begin ourselves: the driver would commit before DDL
+    for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL"):
+        connection.execute(f"PRAGMA {pragma}").fetchall()
+
+
+def _begin(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def new_epoch(connection: sa.Connection) -> str:
+    """Give the database a new epoch: every cursor given out before is now a 410."""
+    epoch = secrets.token_hex(8)
+    meta = sa.table("meta", sa.column("name"), sa.column("value"))
+    connection.execute(sa.delete(meta).where(meta.c.name == "epoch"))
+    connection.execute(sa.insert(meta).values(name="epoch", value=epoch))
+    return epoch
+
+
+def create_log_tables(op: Operations) -> None:
+    """Make the tables of `shared.changes.log_tables` as they were first, with an epoch.
+
+    Never changed once released: a later shape is a later migration.
+    """
+    op.create_table(
+        "changes",
+        sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("at", exact_text(), nullable=False),
+        sa.Column("entity", exact_text(), nullable=False),
+        sa.Column("entity_id", sa.BigInteger, nullable=False),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("actor", sa.Text, nullable=False),
+        sa.Column("request_id", sa.Text, nullable=False),
+        sa.Column("digest", sa.Text, nullable=False),
+        sa.Column("hash", sa.Text, nullable=False),
+    )
+    op.create_index("ix_changes_entity_id", "changes", ["entity", "entity_id", "seq"])
+    op.create_table("meta", sa.Column("name", sa.Text, primary_key=True), sa.Column("value", sa.Text, nullable=False))
+    op.create_table(
+        "idempotency",
+        sa.Column("scope", exact_text(), primary_key=True),
+        sa.Column("key", exact_text(), primary_key=True),
+        sa.Column("fingerprint", sa.Text, nullable=False),
+        sa.Column("status", sa.Integer, nullable=False),
+        sa.Column("headers", sa.Text, nullable=False),
+        sa.Column("document", sa.LargeBinary, nullable=False),
+        sa.Column("created_at", exact_text(), nullable=False),
+    )
+    op.create_index("ix_idempotency_created_at", "idempotency", ["created_at"])
+    new_epoch(op.get_bind())
