@@ -7,11 +7,13 @@ cancels the handler. Quick requests never pay for it.
 
 import asyncio
 import time
+from functools import lru_cache
 from typing import Any, Final
 
 from quart import Response
 from quart.asgi import ASGIHTTPConnection
 from quart.utils import encode_headers
+from werkzeug.datastructures import Headers
 
 from shared.errors import RequestTimedOut, UpstreamTimeout
 from shared.exchange import Exchange, exchange_of
@@ -69,30 +71,52 @@ class Watch:
 class Connection(ASGIHTTPConnection):
     """Quart's `asgi_http_class`."""
 
+    _started = False
+
     async def __call__(self, receive: Any, send: Any) -> None:
         request: Any = self._create_request_from_scope(send)
         exchange = exchange_of(self.scope)
-        started = _Started(send)
         if self.scope["method"] not in BODYLESS or _announces_body(self.scope):
             request.body.attach(receive)
         watch = Watch(receive, request.body, exchange)
         try:
-            await self.handle_request(request, started)
+            await self.handle_request(request, send)
         except Disconnected:
             exchange.status = exchange.status or 499
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not watch.ended or (task is not None and task.uncancel() > 0):
                 raise
-            exchange.status = exchange.status or 499
-            if watch.expired and not started.flag:
+            if watch.expired and not self._started:
                 problem = UpstreamTimeout if request.body.complete else RequestTimedOut
                 await send_problem(problem("the time for this request is spent"), self.scope, send)
+            exchange.status = exchange.status or 499
         finally:
             await watch.close()
 
+    def _create_request_from_scope(self, send: Any) -> Any:
+        """As Quart's. The headers are the server's, already checked, so they are taken as they are."""
+        scope: Any = self.scope
+        headers = Headers()
+        headers._list = [(_name(name), value.decode("latin-1")) for name, value in scope["headers"]]
+        app = self.app
+        return app.request_class(
+            scope["method"],
+            scope["scheme"],
+            _path(scope),
+            scope["query_string"],
+            headers,
+            scope.get("root_path", ""),
+            scope["http_version"],
+            max_content_length=app.config["MAX_CONTENT_LENGTH"],
+            body_timeout=None,
+            send_push_promise=_no_push,
+            scope=scope,
+        )
+
     async def handle_request(self, request: Any, send: Any) -> None:
         response: Any = await self.app.handle_request(request)
+        self._started = True
         await send({"type": "http.response.start", "status": response.status_code, "headers": encode_headers(response.headers)})
         empty = self.scope["method"] == "HEAD"
         if not isinstance(response, Response):
@@ -109,18 +133,19 @@ class Connection(ASGIHTTPConnection):
         await send({"type": "http.response.body", "body": b""})
 
 
-class _Started:
-    """Remembers whether an answer has begun."""
+@lru_cache(maxsize=512)
+def _name(name: bytes) -> str:
+    return name.decode("latin-1").title()
 
-    __slots__ = ("_send", "flag")
 
-    def __init__(self, send: Any) -> None:
-        self._send = send
-        self.flag = False
+def _path(scope: Any) -> str:
+    """The path for routing: as it was sent when it has escapes, since no route of ours needs any and `%2F` is no slash."""
+    raw = scope.get("raw_path")
+    return raw.decode("latin-1") if raw is not None and b"%" in raw else scope["path"]
 
-    def __call__(self, message: Any) -> Any:
-        self.flag = True
-        return self._send(message)
+
+async def _no_push(path: str, headers: Headers) -> None:
+    """Server push is of the past."""
 
 
 def _announces_body(scope: Any) -> bool:

@@ -4,9 +4,9 @@ import ipaddress
 import time
 from typing import Any, Final
 
-from shared.errors import BadRequest, FieldError, Forbidden, UpstreamTimeout
+from shared.errors import UNEXPECTED, BadRequest, FieldError, Forbidden, InternalError, Problem, UpstreamTimeout
 from shared.exchange import SCOPE_KEY, Exchange, current
-from shared.observe import Metrics
+from shared.observe import AccessLog, Metrics, logger
 from shared.problems import send_problem
 
 LEAST: Final = 0.005  # seconds: with less left, an answer would come too late
@@ -14,35 +14,56 @@ METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 
 
 class Edge:
-    """Stands in front of any ASGI app. Leaves an Exchange in `scope["exchange"]`, and writes one log line a request when `log` is given.
+    """Stands in front of any ASGI app. Leaves an Exchange in `scope["exchange"]`, writes one line a request to `access_log`.
 
+    A Problem that the app raises is answered; anything else is logged and answered with a 500.
     `timeout` in seconds is what a request may take when its caller grants no time (X-Request-Timeout-Ms, a duration).
     With `loopback_only`, requests that did not arrive on a loopback address are refused.
     """
 
     def __init__(
-        self, app: Any, *, metrics: Metrics | None = None, log: Any = None, timeout: float = 10.0, loopback_only: bool = False
+        self,
+        app: Any,
+        *,
+        metrics: Metrics | None = None,
+        log: Any = None,
+        access_log: AccessLog | None = None,
+        timeout: float = 10.0,
+        loopback_only: bool = False,
     ) -> None:
         self.app = app
         self._metrics = metrics or Metrics()
-        self._log = log
+        self._log = log or logger("edge")
+        self._access_log = access_log
         self._timeout = timeout
         self._loopback_only = loopback_only
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or SCOPE_KEY in scope:  # an edge further out has seen it
             await self.app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        exchange = scope[SCOPE_KEY] = Exchange(_text(headers.get(b"x-request-id")), _text(headers.get(b"traceparent")))
+        exchange = scope[SCOPE_KEY] = Exchange(headers)
         token = current.set(exchange)
         self._metrics.in_flight += 1
+        sender = _Sender(send, exchange)
         try:
-            await self._serve(scope, receive, _Sender(send, exchange), exchange, headers.get(b"x-request-timeout-ms"))
+            await self._serve(scope, receive, sender, exchange, headers.get(b"x-request-timeout-ms"))
+        except Problem as problem:
+            await self._answer(problem, scope, sender)
+        except Exception as error:
+            self._log.error("unexpected error", path=scope["path"], method=scope["method"], exc_info=error)
+            await self._answer(InternalError(UNEXPECTED), scope, sender)
         finally:
             self._metrics.in_flight -= 1
             self._finish(scope, exchange)
             current.reset(token)
+
+    async def _answer(self, problem: Problem, scope: Any, send: Any) -> None:
+        """What went wrong in front of Quart; an answer that has begun is left broken, so that its reader knows."""
+        if scope[SCOPE_KEY].status:
+            raise problem
+        await send_problem(problem, scope, send)
 
     async def _serve(self, scope: Any, receive: Any, send: Any, exchange: Exchange, granted: bytes | None) -> None:
         if self._loopback_only and not arrived_on_loopback(scope):
@@ -66,19 +87,8 @@ class Edge:
         seconds = time.monotonic() - exchange.started
         method = scope["method"] if scope["method"] in METHODS else "other"
         self._metrics.observe(exchange.operation, method, exchange.status, seconds)
-        if self._log is not None:
-            client = scope.get("client")
-            self._log.info(
-                "request",
-                method=scope["method"],
-                path=scope["path"],
-                operation=exchange.operation,
-                status=exchange.status,
-                bytes=exchange.sent,
-                ms=round(seconds * 1000, 3),
-                subject=exchange.subject,
-                client=client[0] if client else None,
-            )
+        if self._access_log is not None:
+            self._access_log.write(scope, exchange, seconds)
 
 
 class _Sender:
@@ -115,7 +125,3 @@ def arrived_on_loopback(scope: Any) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("latin-1")

@@ -32,6 +32,7 @@ from typing import Any, ClassVar
 import msgspec
 
 TYPE_PREFIX = "urn:roster:problem:"
+UNEXPECTED = "something went wrong here; the request id finds it in the log"
 
 
 class FieldError(msgspec.Struct, frozen=True):

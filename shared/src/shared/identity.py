@@ -194,14 +194,14 @@ def generate_key(kid: str) -> tuple[str, str]:
     return private.decode(), public.decode()
 
 
-def bearer(authorization: str | None) -> str:
+def bearer(authorization: bytes | None) -> str:
     """The token of an Authorization header. Raises Unauthorized when there is none."""
     if authorization is None:
         raise Unauthorized("nobody asks: no assertion came with the request", headers={"WWW-Authenticate": "Bearer"})
-    scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not token:
+    scheme, _, token = authorization.partition(b" ")
+    if scheme.lower() != b"bearer" or not token:
         raise Unauthorized("only bearer assertions are taken", headers={"WWW-Authenticate": "Bearer"})
-    return token
+    return token.decode("latin-1")
 
 
 def _checked(keys: Iterable[object]) -> Iterable[OKPKey]:

@@ -4,6 +4,7 @@ import logging
 import sys
 from bisect import bisect_left
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
 import msgspec
@@ -12,7 +13,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from shared.exchange import current
+from shared.exchange import Exchange, current
 
 BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -44,6 +45,52 @@ def route_standard_logging(log: Any, level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(logging.WARNING, LEVELS[level]))
+
+
+class AccessLog:
+    """One line a request, of the same shape as the logger's, made by msgspec alone: structlog takes ten times as long."""
+
+    def __init__(self, service: str, stream: TextIO | None = None) -> None:
+        self._service = service
+        self._write = (stream or sys.stderr).write
+
+    def write(self, scope: Any, exchange: Exchange, seconds: float) -> None:
+        client = scope.get("client")
+        line = _AccessLine(
+            self._service,
+            scope["method"],
+            scope["path"],
+            exchange.operation,
+            exchange.status,
+            exchange.sent,
+            round(seconds * 1000, 3),
+            exchange.subject,
+            client[0] if client else None,
+            datetime.now(UTC),
+            exchange.request_id,
+            exchange.trace_id,
+        )
+        self._write(_encode_line(line).decode("utf-8", "replace") + "\n")
+
+
+class _AccessLine(msgspec.Struct, gc=False):
+    service: str
+    method: str
+    path: str
+    operation: str
+    status: int
+    bytes: int
+    ms: float
+    subject: str
+    client: str | None
+    timestamp: datetime
+    request_id: str
+    trace_id: str
+    event: str = "request"
+    level: str = "info"
+
+
+_encode_line = msgspec.json.Encoder().encode
 
 
 class Metrics:

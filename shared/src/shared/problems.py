@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
 from shared.db import InvalidParameter, Unavailable
-from shared.errors import BadRequest, InternalError, Overloaded, Problem, problem_of_status
+from shared.errors import UNEXPECTED, BadRequest, InternalError, Overloaded, Problem, problem_of_status
 from shared.exchange import exchange_of
 from shared.media import JSON, PROBLEM_TYPES, negotiate
 from shared.responses import encode_as
@@ -75,7 +75,7 @@ async def _from_framework(error: HTTPException) -> Any:
     if isinstance(error, RequestRedirect) or error.code is None:
         return error
     if error.code >= 500 and getattr(error, "original_exception", None) is not None:
-        return problem_response(InternalError("something went wrong here; the request id finds it in the log"))
+        return problem_response(InternalError(UNEXPECTED))
     headers = {name: value for name, value in error.get_headers() if name in KEPT_HEADERS}
     return problem_response(problem_of_status(error.code, error.description, headers=headers))
 

@@ -6,8 +6,11 @@ from typing import Any
 import msgspec
 import yaml
 from quart import Response, request
+from quart.wrappers.response import DataBody
+from werkzeug.datastructures import Headers
 
 from shared.etags import etag
+from shared.exchange import exchange_of
 from shared.json import encode
 from shared.media import JSON, YAML, negotiate
 
@@ -23,14 +26,17 @@ def respond(
     `media_type` fixes the type and leaves negotiation out (an event batch).
     """
     form = JSON if media_type is not None else wanted_form()
-    response = Response(encode_as(form, value), status, content_type=media_type or form)
+    data = encode_as(form, value)
+    known = [("Content-Type", media_type or form), ("Content-Length", str(len(data)))]
     if media_type is None:
-        response.headers["Vary"] = "Accept"
+        known.append(("Vary", "Accept"))
     if version is not None and form == JSON:
-        response.headers["ETag"] = etag(version)
+        known.append(("ETag", etag(version)))
+    fields = Headers()
+    fields._list = known  # ours, so nothing needs the checks that adding them one by one would bring
     if headers:
-        response.headers.update(headers)
-    return response
+        fields.update(headers)
+    return Response(DataBody(data), status, fields)
 
 
 def created(value: Any, location: str, *, version: int | None = None) -> Response:
@@ -59,8 +65,8 @@ def stream(
 
 def wanted_form() -> str:
     """The media type for this request's answer: JSON or YAML."""
-    accept = request.headers.get("Accept")
-    return JSON if accept is None or accept == "*/*" else negotiate(accept)
+    accept = exchange_of(request.scope).headers.get(b"accept")  # type: ignore[arg-type]  # a TypedDict is a mapping
+    return JSON if accept is None or accept == b"*/*" else negotiate(accept.decode("latin-1"))
 
 
 def encode_as(form: str, value: Any) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any
 from quart import Blueprint, Quart, Request, Response, g
 from quart.globals import request_ctx
 from quart.sessions import NullSession, SessionInterface
+from werkzeug.routing import MapAdapter
 
 from shared import converters, problems
 from shared.asgi import Connection
@@ -22,11 +23,12 @@ from shared.health import Check, health_blueprint
 from shared.home import home_blueprint
 from shared.identity import OPEN, Caller, KeyFault, Trust, Verifier, bearer
 from shared.json import MsgspecProvider
-from shared.observe import Metrics, logger
+from shared.observe import AccessLog, Metrics, logger
 from shared.operations import JSON_TYPE, MERGE_PATCH, PUBLIC, Operation, Upload, operation_of
 from shared.queries import read_query
 
 Identify = Callable[[Request], Caller]
+Middleware = Callable[[Any], Any]  # takes an ASGI app, gives one
 
 
 class NoSessions(SessionInterface):
@@ -50,11 +52,24 @@ class Service(Quart):
     json_provider_class = MsgspecProvider
     identify: Identify
     max_upload: int
+    no_session: Any = None
 
     def __init__(self, name: str) -> None:
         super().__init__(name, static_folder=None, template_folder=None)
         converters.install(self.url_map)
         self._operations: dict[str, tuple[Any, Operation]] = {}
+
+    def create_url_adapter(self, request: Any) -> MapAdapter | None:
+        """As Quart's, for a host of any name: no route of ours depends on it, and a strange Host header must not break one."""
+        if request is None:
+            return super().create_url_adapter(None)
+        return MapAdapter(self.url_map, "", "", "", request.scheme, request.path, request.method)
+
+    def request_context(self, request: Any) -> Any:
+        """As Quart's, with the session that nobody opens."""
+        context = super().request_context(request)
+        context.session = self.no_session
+        return context
 
     async def dispatch_request(self, request_context: Any = None) -> Any:
         """As Quart's, with the operation's policy and inputs."""
@@ -117,18 +132,21 @@ def create_service(
     trusts: Sequence[Trust] = (),
     checks: Mapping[str, Check] | None = None,
     session_interface: SessionInterface | None = None,
+    middleware: Middleware | None = None,
     log: Any = None,
 ) -> Service:
     """The app of a service. `checks` are asked by /readyz (name → coroutine function that raises when not ready).
 
     Callers come from bearer assertions for the audience `name`, signed by a key of `settings.identity_keys` or of `trusts`;
-    `identify` replaces that. Raises SettingsError when there are no keys and the service is not open.
+    `identify` replaces that. `middleware` stands between the edge and Quart.
+    Raises SettingsError when there are no keys and the service is not open.
     The app's logger is at `app.extensions["log"]`, its figures at `app.extensions["metrics"]`.
     """
     log = log or logger(name, settings.log_level)
     app = Service(name)
     app.config.update(MAX_CONTENT_LENGTH=settings.max_body, BODY_TIMEOUT=None, RESPONSE_TIMEOUT=None)
     app.session_interface = session_interface or NoSessions()
+    app.no_session = None if session_interface else NullSession()
     app.max_upload = settings.max_upload
     app.identify = identify or _identify_by(name, settings, trusts, log)
     metrics = Metrics()
@@ -139,9 +157,10 @@ def create_service(
     app.register_blueprint(home_blueprint(name, version, description))
     app.adopt_operations()
     app.asgi_app = Edge(  # type: ignore[method-assign]  # Quart's documented way to put middleware in front
-        app.asgi_app,
+        middleware(app.asgi_app) if middleware else app.asgi_app,
         metrics=metrics,
-        log=log if settings.access_log else None,
+        log=log,
+        access_log=AccessLog(name) if settings.access_log else None,
         timeout=settings.request_timeout_ms / 1000,
         loopback_only=settings.open,
     )
@@ -162,7 +181,7 @@ def _identify_by(name: str, settings: ServiceSettings, trusts: Sequence[Trust], 
             [f"identity_keys: none are set; set {name.upper()}_IDENTITY_KEYS_FILE, or {name.upper()}_OPEN=true to answer anyone"]
         )
     verify = verifier.verify
-    return lambda request: verify(bearer(request.headers.get("Authorization")))
+    return lambda request: verify(bearer(exchange_of(request.scope).headers.get(b"authorization")))  # type: ignore[arg-type]
 
 
 __all__ = ["Identify", "NoSessions", "Response", "Service", "create_service"]
