@@ -6,6 +6,7 @@ from quart import current_app, g, request
 
 from shared.changes import Author
 from shared.exchange import Exchange, exchange_of
+from shared.idempotency import IdempotencyKey
 from shared.identity import Caller
 
 if TYPE_CHECKING:
@@ -25,6 +26,15 @@ def exchange() -> Exchange:
 def author() -> Author:
     """Who and what a change is written down to."""
     return Author(actor=caller().subject, request_id=exchange().request_id)
+
+
+async def idempotency_key() -> IdempotencyKey | None:
+    """The Idempotency-Key of this request with who asks for what, None when it has none. Raises Invalid for a malformed one."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    target = request.path + "?" + request.query_string.decode("latin-1")
+    return IdempotencyKey.of(caller().subject, exchange().operation, key, target, await request.body)
 
 
 def request_id() -> str:
