@@ -70,11 +70,9 @@ class Writer:
     def _transact(self, job: tuple[Unit, "asyncio.Future[Any]"], answers: Answers) -> list[Change]:
         """Run the units that wait, the given one first. Whoever is in ``answers`` when this raises has failed with it."""
         answers.append((job[1], None, None))
-        if self._driver is None:
-            self._driver = self._connect()
-        self._driver.begin()
+        driver = self._begin()
         answers.clear()
-        connection = Connection(self._driver, self._now)
+        connection = Connection(driver, self._now)
         until = time.monotonic() + _LONGEST
         next_job: tuple[Unit, asyncio.Future[Any]] | None = job
         while next_job is not None:
@@ -83,8 +81,20 @@ class Writer:
                 _run(connection, unit, future, answers)
             next_job = self._next(len(answers), until)
         connection.flush()
-        self._driver.commit()
+        driver.commit()
         return connection.logged
+
+    def _begin(self) -> Driver:
+        """Begin a transaction; on a new connection if the one from last time is gone, for nothing is lost with it."""
+        if self._driver is not None:
+            try:
+                self._driver.begin()
+            except Unavailable:
+                self._drop()
+        if self._driver is None:
+            self._driver = self._connect()
+            self._driver.begin()
+        return self._driver
 
     def _next(self, taken: int, until: float) -> tuple[Unit, "asyncio.Future[Any]"] | None:
         if taken >= _MOST or time.monotonic() > until:

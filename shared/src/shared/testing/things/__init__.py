@@ -1,0 +1,60 @@
+"""An entity for the tests of the store: things, which have a name, a unique code and perhaps a thing that they belong to."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint, bindparam, select
+
+from shared.changes import Author, log_tables
+from shared.db import Query, any_of, exact_text
+from shared.feed import Feed, FeedEntity
+from shared.pages import Listing, Sort
+from shared.records import Records, versions
+
+AUTHOR = Author("account:1", "request-1")
+
+metadata = MetaData()
+log = log_tables(metadata)
+things = Table(
+    "things",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text),
+    Column("name_key", exact_text(), nullable=False),
+    Column("code", exact_text(), nullable=False),
+    Column("owner_id", BigInteger, ForeignKey("things.id")),
+    Column("amount", BigInteger),
+    Column("open", Boolean, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_at", exact_text(), nullable=False),
+    Column("updated_at", exact_text(), nullable=False),
+    UniqueConstraint("code", name="uq_things_code"),
+)
+Index("ix_things_name_key", things.c.name_key, things.c.id)
+Index("uq_things_owner_amount", things.c.owner_id, things.c.amount, unique=True)
+things_versions = versions(things)
+
+
+def _keys(thing: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name_key": (thing["name"] or "").casefold()}
+
+
+def _present(thing: dict[str, Any]) -> dict[str, Any]:
+    return {name: thing[name] for name in ("id", "name", "code", "owner_id", "amount", "open", "version", "created_at", "updated_at")}
+
+
+records = Records("thing", things, things_versions, log, _keys)
+feed = Feed("/things", log, {"thing": FeedEntity(things_versions, _present)})
+listing = Listing(
+    select(things),
+    things.c.id,
+    sorts={"id": Sort(things.c.id), "name": Sort(things.c.name_key, empties=True), "created_at": Sort(things.c.created_at)},
+    filters={
+        "code": things.c.code == bindparam("code"),
+        "open": things.c.open == bindparam("open"),
+        "id": any_of(things.c.id, "id"),
+        "codes": any_of(things.c.code, "codes"),
+    },
+)
+BY_ID = Query(select(things).where(things.c.id == bindparam("id")))
+ALL = Query(select(things).order_by(things.c.id))
