@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -15,14 +16,15 @@ from shared.responses import respond
 PATH = re.compile(r"<(?:[^:>]*:)?([^>]+)>")
 
 
-def home_blueprint(name: str, version: str, description: str) -> Blueprint:
-    """Both routes; each document is made once, when it is first asked for."""
+def home_blueprint(name: str, version: str, description: str, more: Sequence[Mapping[str, Any]] = ()) -> Blueprint:
+    """Both routes; each document is made once, when it is first asked for. `more` endpoints are answered in front of Quart."""
     blueprint = Blueprint("service", __name__)
 
     @cache
     def home_document() -> bytes:
         app = current_app._get_current_object()  # type: ignore[attr-defined]  # the proxy's own way to its object
-        return encode({"service": name, "version": version, "description": description, "endpoints": endpoints(app)})
+        listed = sorted([*endpoints(app), *more], key=lambda endpoint: (endpoint["path"], endpoint["method"]))
+        return encode({"service": name, "version": version, "description": description, "endpoints": listed})
 
     @cache
     def openapi_document() -> bytes:

@@ -68,7 +68,7 @@ class Provider(OpenAPIProvider):
         if found.query is not None:
             document["parameters"] = document["parameters"] + schema.query(found.query)
         if found.body is not None:
-            document["requestBody"] = {"required": True, "content": _contents(found.body_types, schema.of(found.body))}
+            document["requestBody"] = {"required": not found.body_optional, "content": _contents(found.body_types, schema.of(found.body))}
         document["responses"] = {
             str(status): _response(status, schema.of(kind), found.response_types) for status, kind in found.responses.items()
         }
@@ -93,10 +93,11 @@ class _Schemas:
             return {"type": "string", "format": "binary"}
         (schema,), parts = msgspec.json.schema_components([kind], ref_template=REF)
         self._components |= parts
-        return schema
+        return dict(schema)
 
     def query(self, kind: type[msgspec.Struct]) -> list[dict[str, Any]]:
-        _, parts = msgspec.json.schema_components([kind], ref_template=REF)
+        _, found = msgspec.json.schema_components([kind], ref_template=REF)
+        parts: dict[str, Any] = dict(found)
         model = parts.pop(kind.__name__)
         self._components |= parts
         return [_query_parameter(name, schema, name in model.get("required", ())) for name, schema in model["properties"].items()]

@@ -53,6 +53,7 @@ class Service(Quart):
     identify: Identify
     max_upload: int
     no_session: Any = None
+    stopping = False
 
     def __init__(self, name: str) -> None:
         super().__init__(name, static_folder=None, template_folder=None)
@@ -83,6 +84,8 @@ class Service(Quart):
         if operation.budget is not None:
             budget = operation.budget if exchange.asked is None else min(operation.budget, exchange.asked)
             exchange.deadline = None if budget == float("inf") else exchange.started + budget
+        if operation.waits:
+            exchange.interrupt = self.is_stopping
         g.deadline = exchange.deadline
         if operation.allow is not PUBLIC:
             g.caller = caller = self.identify(request)
@@ -98,7 +101,20 @@ class Service(Quart):
             arguments["body"] = await self._body(request, operation)
         return await view(**arguments)
 
+    def is_stopping(self) -> bool:
+        return self.stopping
+
+    async def startup(self) -> None:
+        """As Quart's; what failed is kept for the one line that says so (`shared.server`)."""
+        try:
+            await super().startup()
+        except Exception as error:
+            self.extensions["start_fault"] = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            raise
+
     async def _body(self, request: Any, operation: Operation) -> Any:
+        if operation.body_optional and request.body.complete and "Content-Type" not in request.headers:
+            return None
         media_type = check_content_type(request.headers.get("Content-Type"), operation.body_types)
         if operation.body is Upload:
             return UploadStream(media_type, request.body.__aiter__(), self.max_upload)
@@ -133,19 +149,20 @@ def create_service(
     checks: Mapping[str, Check] | None = None,
     session_interface: SessionInterface | None = None,
     middleware: Middleware | None = None,
+    endpoints: Sequence[Mapping[str, Any]] = (),
     log: Any = None,
 ) -> Service:
     """The app of a service. `checks` are asked by /readyz (name → coroutine function that raises when not ready).
 
     Callers come from bearer assertions for the audience `name`, signed by a key of `settings.identity_keys` or of `trusts`;
-    `identify` replaces that. `middleware` stands between the edge and Quart.
+    `identify` replaces that. `middleware` stands between the edge and Quart, and `endpoints` are those that it answers itself, for `GET /`.
     Raises SettingsError when there are no keys and the service is not open.
     The app's logger is at `app.extensions["log"]`, its figures at `app.extensions["metrics"]`.
     """
     log = log or logger(name, settings.log_level)
     app = Service(name)
     app.config.update(MAX_CONTENT_LENGTH=settings.max_body, BODY_TIMEOUT=None, RESPONSE_TIMEOUT=None)
-    app.session_interface = session_interface or NoSessions()
+    app.session_interface = session_interface or NoSessions()  # type: ignore[assignment]  # Quart narrows it to its default
     app.no_session = None if session_interface else NullSession()
     app.max_upload = settings.max_upload
     app.identify = identify or _identify_by(name, settings, trusts, log)
@@ -154,7 +171,7 @@ def create_service(
     problems.install(app, log)
     for blueprint in (*blueprints, health_blueprint(checks or {}, metrics if settings.metrics else None)):
         app.register_blueprint(blueprint)
-    app.register_blueprint(home_blueprint(name, version, description))
+    app.register_blueprint(home_blueprint(name, version, description, endpoints))
     app.adopt_operations()
     app.asgi_app = Edge(  # type: ignore[method-assign]  # Quart's documented way to put middleware in front
         middleware(app.asgi_app) if middleware else app.asgi_app,
