@@ -8,14 +8,14 @@ cancels the handler. Quick requests never pay for it.
 import asyncio
 import time
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from quart import Response
 from quart.asgi import ASGIHTTPConnection
 from quart.utils import encode_headers
 from werkzeug.datastructures import Headers
 
-from shared.errors import RequestTimedOut, UpstreamTimeout
+from shared.errors import Overloaded, RequestTimedOut, UpstreamTimeout
 from shared.exchange import Exchange, exchange_of
 from shared.problems import send_problem
 from shared.pulled import Disconnected, PulledBody
@@ -25,9 +25,9 @@ BODYLESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
 
 
 class Watch:
-    """Cancels the handler's task when its caller disconnects or its time is up; `expired` tells which."""
+    """Cancels the handler's task when its caller disconnects, its time is up or the service stops; the flags tell which."""
 
-    __slots__ = ("_body", "_exchange", "_loop", "_receive", "_task", "_timer", "_watcher", "ended", "expired")
+    __slots__ = ("_body", "_exchange", "_loop", "_receive", "_task", "_timer", "_watcher", "ended", "expired", "interrupted")
 
     def __init__(self, receive: Any, body: PulledBody, exchange: Exchange) -> None:
         self._receive = receive
@@ -36,11 +36,15 @@ class Watch:
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self._watcher: asyncio.Task[None] | None = None
-        self.ended = self.expired = False
+        self.ended = self.expired = self.interrupted = False
         self._timer = self._loop.call_later(WATCH_AFTER, self._look)
 
     def _look(self) -> None:
         left = self._exchange.left(time.monotonic())
+        if self._exchange.interrupt():
+            self.interrupted = True
+            self._end()
+            return
         if left is not None and left <= 0:
             self.expired = True
             self._end()
@@ -75,7 +79,7 @@ class Connection(ASGIHTTPConnection):
 
     async def __call__(self, receive: Any, send: Any) -> None:
         request: Any = self._create_request_from_scope(send)
-        exchange = exchange_of(self.scope)
+        exchange = exchange_of(cast("Any", self.scope))
         if self.scope["method"] not in BODYLESS or _announces_body(self.scope):
             request.body.attach(receive)
         watch = Watch(receive, request.body, exchange)
@@ -87,12 +91,18 @@ class Connection(ASGIHTTPConnection):
             task = asyncio.current_task()
             if not watch.ended or (task is not None and task.uncancel() > 0):
                 raise
-            if watch.expired and not self._started:
-                problem = UpstreamTimeout if request.body.complete else RequestTimedOut
-                await send_problem(problem("the time for this request is spent"), self.scope, send)
+            if not self._started:
+                await self._explain(watch, request.body, send)
             exchange.status = exchange.status or 499
         finally:
             await watch.close()
+
+    async def _explain(self, watch: Watch, body: PulledBody, send: Any) -> None:
+        if watch.interrupted:
+            await send_problem(Overloaded("the service is stopping"), self.scope, send)
+        elif watch.expired:
+            problem = UpstreamTimeout if body.complete else RequestTimedOut
+            await send_problem(problem("the time for this request is spent"), self.scope, send)
 
     def _create_request_from_scope(self, send: Any) -> Any:
         """As Quart's. The headers are the server's, already checked, so they are taken as they are."""
@@ -141,7 +151,7 @@ def _name(name: bytes) -> str:
 def _path(scope: Any) -> str:
     """The path for routing: as it was sent when it has escapes, since no route of ours needs any and `%2F` is no slash."""
     raw = scope.get("raw_path")
-    return raw.decode("latin-1") if raw is not None and b"%" in raw else scope["path"]
+    return str(raw.decode("latin-1") if raw is not None and b"%" in raw else scope["path"])
 
 
 async def _no_push(path: str, headers: Headers) -> None:

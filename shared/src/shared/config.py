@@ -147,9 +147,13 @@ def _value(raw: Any, kind: Any) -> Any:
             return msgspec.convert(msgspec.json.decode(raw), kind)
         if raw.lower() in ("true", "false"):
             return msgspec.convert(raw.lower() == "true", kind)
+        if raw.lower() in ("null", "none"):
+            raise
         try:
             return msgspec.convert(raw, kind, strict=False)
-        except msgspec.ValidationError:
+        except msgspec.ValidationError as error:
+            if not str(error).startswith("Expected `array`"):
+                raise
             return msgspec.convert([part.strip() for part in raw.split(",")], kind)
 
 

@@ -3,7 +3,7 @@
 import random
 import re
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -14,19 +14,25 @@ NO_HEADERS: Mapping[bytes, bytes] = {}
 _bits = random.Random().getrandbits  # noqa: S311  # ids that must differ, not be secret; 20 times as fast as the system's
 
 
+def _never() -> bool:
+    return False
+
+
 class Exchange:
     """One request and its answer.
 
     `headers` are the request's by lower-case name, the last of each.
     `started` and `deadline` are seconds of the event loop's clock; `deadline` is when this service gives up, None for never.
     `asked` is the time in seconds that the caller granted, None when it said nothing. `operation` is the name of the
-    matched operation, empty before routing and for unknown paths. `subject` is who asks, for the log.
+    matched operation, empty before routing and for unknown paths. `subject` is who asks, for the log. `interrupt` is asked
+    from time to time whether this request should end because the service stops (a long poll).
     """
 
     __slots__ = (
         "asked",
         "deadline",
         "headers",
+        "interrupt",
         "operation",
         "request_id",
         "sent",
@@ -48,6 +54,7 @@ class Exchange:
         self.span_id = f"{_bits(64):016x}"
         self.deadline: float | None = None
         self.asked: float | None = None
+        self.interrupt: Callable[[], bool] = _never
         self.operation = ""
         self.subject = ""
         self.status = 0

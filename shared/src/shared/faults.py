@@ -56,6 +56,8 @@ def _in_words(message: str, kind: Any) -> str:
         return f"Expected {pattern}"
     if names and message.startswith("Invalid enum value"):
         return f"{message}; it is one of {', '.join(names)}"
+    if message.endswith("got `null`"):
+        return "must not be empty"
     if message == "Invalid RFC3339 encoded date":
         return "Expected a date like 2026-11-22"
     return message

@@ -29,8 +29,8 @@ def health_blueprint(checks: Mapping[str, Check], metrics: Metrics | None) -> Bl
     @operation(allow=PUBLIC, hidden=True)
     async def readyz() -> Response:
         """Whether the service can do its work; 503 naming what is missing."""
-        if current_app.extensions.get("draining"):
-            raise Overloaded("shutting down", checks={"draining": "yes"})
+        if getattr(current_app, "stopping", False):
+            raise Overloaded("the service is stopping")
         results = await asyncio.gather(*(_result(check) for check in checks.values()))
         found = dict(zip(checks, results, strict=True))
         if any(result != "ok" for result in results):

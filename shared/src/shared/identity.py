@@ -172,7 +172,7 @@ def read_public_keys(text: str) -> dict[str, OKPKey]:
         keys = KeySet.import_key_set(msgspec.json.decode(text)).keys
     except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise KeyFault("the keys are not a JSON Web Key Set") from error
-    return {key.kid: key for key in _checked(keys)}
+    return {str(key.kid): key for key in _checked(keys)}
 
 
 def read_private_key(text: str) -> OKPKey:
@@ -183,7 +183,7 @@ def read_private_key(text: str) -> OKPKey:
         raise KeyFault("the key is not a JSON Web Key") from error
     if not key.is_private:
         raise KeyFault("the key is a public one")
-    return next(_checked([key]))
+    return _checked([key])[0]
 
 
 def generate_key(kid: str) -> tuple[str, str]:
@@ -204,7 +204,7 @@ def bearer(authorization: bytes | None) -> str:
     return token.decode("latin-1")
 
 
-def _checked(keys: Iterable[object]) -> Iterable[OKPKey]:
+def _checked(keys: Iterable[object]) -> list[OKPKey]:
     checked = []
     for key in keys:
         if not isinstance(key, OKPKey) or key.curve_name != "Ed25519" or not key.kid:
@@ -212,7 +212,7 @@ def _checked(keys: Iterable[object]) -> Iterable[OKPKey]:
         checked.append(key)
     if not checked:
         raise KeyFault("there is no key")
-    return iter(checked)
+    return checked
 
 
 def _refused(why: str) -> Unauthorized:

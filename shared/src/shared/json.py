@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from quart import Response
 from quart.json.provider import JSONProvider
 
 encoder = msgspec.json.Encoder()
@@ -23,4 +24,4 @@ class MsgspecProvider(JSONProvider):
         return msgspec.json.decode(s)
 
     def response(self, *args: Any, **kwargs: Any) -> Any:
-        return self._app.response_class(encode(self._prepare_response_obj(args, kwargs)), mimetype="application/json")
+        return Response(encode(self._prepare_response_obj(args, kwargs)), mimetype="application/json")

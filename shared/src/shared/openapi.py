@@ -104,7 +104,7 @@ class _Schemas:
 
 
 def _query_parameter(name: str, schema: dict[str, Any], required: bool) -> dict[str, Any]:
-    described = {"name": name, "in": "query", "required": required, "schema": _without_null(schema)}
+    described: dict[str, Any] = {"name": name, "in": "query", "required": required, "schema": _without_null(schema)}
     if "description" in schema:
         described["description"] = described["schema"].pop("description")
     if described["schema"].get("type") == "array":
@@ -117,7 +117,7 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     rest = {key: value for key, value in schema.items() if not (key == "default" and value is None)}
     kinds = [part for part in rest.pop("anyOf", []) if part != {"type": "null"}]
     if len(kinds) == 1:
-        return rest | kinds[0]
+        return {**rest, **kinds[0]}
     return rest | ({"anyOf": kinds} if kinds else {})
 
 

@@ -73,7 +73,8 @@ def operation(
 
     `query` and `body` are Structs that refuse unknown fields: the view gets them as keyword arguments `query` and `body`
     (a body may also be `Upload`; with `body_optional`, `body` is None for a request without any). `responses` maps a status to a Struct or None (no content); `response_types` other than
-    JSON are for streams. One that `waits` (a long poll) is ended with a 503 when the service stops. `problems` are the statuses it may answer besides those that follow from the rest.
+    JSON are for streams. One that `waits` (a long poll) is ended with a 503 when the service stops. `problems` are the statuses
+    that it may answer besides those that follow from the rest.
     """
     if query is not None:
         _demand_strict(query)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -31,7 +31,7 @@ def read_query(kind: type[Query], query_string: bytes) -> Query:
     Values: whole numbers in ASCII digits, `true` and `false`, text in UTF-8, lists as `1,2,3` (at most 100).
     """
     if not query_string:
-        return _empty(kind)
+        return cast("Query", _empty(kind))
     readers = _readers(kind)
     values: dict[str, Any] = {}
     errors: list[FieldError] = []

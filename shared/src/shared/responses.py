@@ -11,6 +11,7 @@ from werkzeug.datastructures import Headers
 
 from shared.etags import etag
 from shared.exchange import exchange_of
+from shared.idempotency import Answer
 from shared.json import encode
 from shared.media import JSON, YAML, negotiate
 
@@ -44,6 +45,14 @@ def created(value: Any, location: str, *, version: int | None = None) -> Respons
     return respond(value, 201, {"Location": location}, version=version)
 
 
+def answered(answer: Answer) -> Response:
+    """A stored answer. Its ETag goes with the JSON form only."""
+    headers = dict(answer.headers)
+    if wanted_form() != JSON:
+        headers.pop("ETag", None)
+    return respond(answer.document, answer.status, headers)
+
+
 def no_content(headers: Mapping[str, str] | None = None) -> Response:
     """204."""
     response = Response(b"", 204, headers=dict(headers or {}))
@@ -65,7 +74,7 @@ def stream(
 
 def wanted_form() -> str:
     """The media type for this request's answer: JSON or YAML."""
-    accept = exchange_of(request.scope).headers.get(b"accept")  # type: ignore[arg-type]  # a TypedDict is a mapping
+    accept = exchange_of(request.scope).headers.get(b"accept")
     return JSON if accept is None or accept == b"*/*" else negotiate(accept.decode("latin-1"))
 
 

@@ -1,12 +1,15 @@
 """Serving an app on uvicorn: uvloop, httptools, kept connections, a graceful end."""
 
 import gc
+import logging
+import signal
 import socket
 from typing import Any
 
 import uvicorn
 
 from shared.config import ServiceSettings
+from shared.observe import route_standard_logging
 
 KEEP_ALIVE = 75  # seconds; clients let go after 30, so the server is never first
 BACKLOG = 2048
@@ -28,32 +31,40 @@ def serve(app: Any, settings: ServiceSettings, *, fd: int | None = None) -> None
         log_config=None,
         access_log=False,
         server_header=False,
-        date_header=True,
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=settings.graceful_timeout,
-        h11_max_incomplete_event_size=64 * 1024,
         backlog=BACKLOG,
     )
-    server = _Server(config)
-    server.announce = app.extensions["log"]
+    route_standard_logging(app.extensions["log"], settings.log_level)
+    server = _Server(config, app)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _ignore)  # uvicorn raises what it caught once more at its end, by then for nobody
     try:
         server.run(sockets=[sock])
     finally:
         sock.close()
     if not server.started:
-        raise StartFault(app.extensions.get("start_fault") or "the service could not start")
+        raise StartFault(app.extensions.get("start_fault", "the service could not start"))
 
 
 class _Server(uvicorn.Server):
-    announce: Any = None
+    def __init__(self, config: uvicorn.Config, app: Any) -> None:
+        super().__init__(config)
+        self._app = app
+        self._words = logging.getLogger("uvicorn.error")
+        self._words.setLevel(logging.CRITICAL)  # a failed start is told in one line, by the one who called
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
+        self._words.setLevel(logging.WARNING)
         if self.started and sockets:
-            address = sockets[0].getsockname()
             settle()
-            self.announce.info("serving", address=f"{address[0]}:{address[1]}" if isinstance(address, tuple) else str(address))
+            self._app.extensions["log"].info("serving", address=_address(sockets[0]))
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        self._app.stopping = True
+        super().handle_exit(sig, frame)
 
 
 def settle() -> None:
@@ -71,8 +82,17 @@ def _listen(settings: ServiceSettings, fd: int | None) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((settings.host, settings.port))
+        sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
         raise StartFault(f"can't listen on {settings.host}:{settings.port}: {error.strerror or error}") from error
-    sock.listen(BACKLOG)
     return sock
+
+
+def _address(sock: socket.socket) -> str:
+    name = sock.getsockname()
+    return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else str(name)
+
+
+def _ignore(number: int, frame: Any) -> None:
+    """Nothing is left to be done."""
