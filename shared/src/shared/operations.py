@@ -52,8 +52,8 @@ class Operation:
     problems: tuple[int, ...]
     budget: float | None
     hidden: bool
-    body_optional: bool
     waits: bool
+    body_optional: bool
 
 
 def operation(
@@ -68,13 +68,14 @@ def operation(
     budget: float | None = None,
     hidden: bool = False,
     waits: bool = False,
+    body_optional: bool = False,
 ) -> Callable[[View], View]:
     """Declare a view an operation; its name is the function's (endpoint and operationId).
 
     `query` and `body` are Structs that refuse unknown fields: the view gets them as keyword arguments `query` and `body`
-    (a body may also be `Upload`; with `body_optional`, `body` is None for a request without any). `responses` maps a status to a Struct or None (no content); `response_types` other than
-    JSON are for streams. One that `waits` (a long poll) is ended with a 503 when the service stops. `problems` are the statuses
-    that it may answer besides those that follow from the rest.
+    (a body may also be `Upload`; with `body_optional`, `body` is None for a request without any). `responses` maps a
+    status to a Struct or None (no content); `response_types` other than JSON are for streams. One that `waits` (a long poll)
+    is ended with a 503 when the service stops. `problems` are the statuses it may answer besides those that follow from the rest.
     """
     if query is not None:
         _demand_strict(query)
@@ -84,7 +85,18 @@ def operation(
     def declare(view: View) -> View:
         types = tuple(body_types) or ((JSON_TYPE,) if body is not None else ())
         found = Operation(
-            view.__name__, allow, query, body, types, dict(responses or {}), tuple(response_types), tuple(problems), budget, hidden, waits
+            name=view.__name__,
+            allow=allow,
+            query=query,
+            body=body,
+            body_types=types,
+            responses=dict(responses or {}),
+            response_types=tuple(response_types),
+            problems=tuple(problems),
+            budget=budget,
+            hidden=hidden,
+            waits=waits,
+            body_optional=body_optional,
         )
         view.operation = found  # type: ignore[attr-defined]  # data on the function: no wrapper, no cost per request
         return view
