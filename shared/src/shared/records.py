@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, Index, Integer, Table, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.selectable import FromClause
 
 from shared.changes import Author, Change, Kind, LogTables, digest_of
 from shared.db import Connection, Database, Query, StoreError
@@ -39,7 +40,7 @@ def versions(table: Table) -> Table:
     return made
 
 
-def current_at(versions: Table) -> ColumnElement[bool]:
+def current_at(versions: FromClause) -> ColumnElement[bool]:
     """The states that were current when the log stood at the parameter ``seq``."""
     return and_(versions.c.seq_from <= bindparam("seq"), or_(versions.c.seq_to.is_(None), versions.c.seq_to > bindparam("seq")))
 
@@ -64,6 +65,7 @@ class Records:
         self.versions = versions
         self.columns = tuple(column.name for column in table.columns)
         self._blank = dict.fromkeys(self.columns)
+        self._last = f"last id of {entity}"
         self._log = log
         self._computed = computed
         is_this = table.c.id == bindparam("record_id")
@@ -127,6 +129,14 @@ class Records:
         self._end(conn, before, seq)
         self._note(conn, "deleted", {**before, "version": before["version"] + 1}, (seq, at), self._computed(before), author)
 
+    def next_id(self, conn: Connection) -> int:
+        """The id that the next new record of this unit will have; those after it count on from there."""
+        last = conn.memo.get(self._last)
+        if last is None:
+            (last,) = conn.one(self._last_id) or (0,)
+            conn.memo[self._last] = last
+        return last + 1  # type: ignore[no-any-return]
+
     async def at(self, db: Database, seq: int, size: int = 500) -> AsyncIterator[list[Record]]:
         """All records as they were when the log stood at ``seq``, by id, a page of ``size`` at a time, each page one short read."""
         after = -1
@@ -136,20 +146,13 @@ class Records:
 
     def _new(self, conn: Connection, values: Mapping[str, Any], author: Author) -> Record:
         seq, at = self._log.next(conn)
-        record = {**self._blank, **values, "id": self._next_id(conn), "version": 1, "created_at": at, "updated_at": at}
+        id_ = conn.memo[self._last] = self.next_id(conn)
+        record = {**self._blank, **values, "id": id_, "version": 1, "created_at": at, "updated_at": at}
         computed = self._computed(record)
         record |= computed
         self._begin(conn, record, seq)
         self._note(conn, "created", record, (seq, at), computed, author)
         return record
-
-    def _next_id(self, conn: Connection) -> int:
-        memo = f"id of {self.entity}"
-        last = conn.memo.get(memo)
-        if last is None:
-            (last,) = conn.one(self._last_id) or (0,)
-        conn.memo[memo] = last + 1
-        return last + 1  # type: ignore[no-any-return]
 
     def _begin(self, conn: Connection, record: Record, seq: int) -> None:
         conn.defer(self._insert_version, {**record, "seq_from": seq, "seq_to": None})

@@ -108,8 +108,26 @@ FIELDS: tuple[str, ...] = Employee.__struct_fields__
 WRITABLE: tuple[str, ...] = EmployeeBody.__struct_fields__
 
 
-SORTS = ("id", "username", "email", "display_name", "department", "title", "hired_on", "created_at", "updated_at")
-SortName = Literal[tuple(f"{sign}{name}" for name in SORTS for sign in ("", "-"))]  # type: ignore[valid-type]  # as many as there are sorts
+SortName = Literal[
+    "id",
+    "username",
+    "email",
+    "display_name",
+    "department",
+    "title",
+    "hired_on",
+    "created_at",
+    "updated_at",
+    "-id",
+    "-username",
+    "-email",
+    "-display_name",
+    "-department",
+    "-title",
+    "-hired_on",
+    "-created_at",
+    "-updated_at",
+]
 FieldName = Literal[FIELDS]  # type: ignore[valid-type]  # as many as there are fields
 Limit = Annotated[int, Meta(ge=1, le=200)]
 Cursor = Annotated[str, Meta(min_length=1, max_length=4000)]
@@ -156,15 +174,6 @@ class LeaveQuery(Struct, forbid_unknown_fields=True, kw_only=True):
     reassign_reports_to: Annotated[ManagerFilter, Meta(description="Whom their reports go to; none: nobody.")] | None = None
 
 
-class ImportQuery(Struct, forbid_unknown_fields=True, kw_only=True):
-    atomic: Annotated[bool, Meta(description="All rows or none.")] = False
-    dry_run: Annotated[bool, Meta(description="Only tell what would become of the rows.")] = False
-
-
-class ExportQuery(Struct, forbid_unknown_fields=True, kw_only=True):
-    format: Literal["csv", "ndjson"] | None = None
-
-
 class ChangesQuery(Struct, forbid_unknown_fields=True, kw_only=True):
     after: Annotated[str, Meta(min_length=1, max_length=200, description="The id of the last event that was seen.")] | None = None
     wait: Annotated[int, Meta(ge=0, le=60, description="Seconds to wait for the next change when there is none yet.")] = 0
@@ -180,10 +189,18 @@ def _absent(names: tuple[str, ...]) -> list[tuple[str, Any, Any]]:
 EmployeePatch = msgspec.defstruct("EmployeePatch", _absent(WRITABLE), kw_only=True, forbid_unknown_fields=True)
 """A merge patch (RFC 7396): what is absent stays, null clears."""
 
+IGNORED = frozenset(name for name in FIELDS if name not in WRITABLE or name == "manager_id")
 ImportRow = msgspec.defstruct(
     "ImportRow",
-    [*_absent(tuple(name for name in WRITABLE if name != "manager_id")), ("manager", Username | None | UnsetType, UNSET)],
+    [
+        *_absent(tuple(name for name in WRITABLE if name != "manager_id")),
+        ("manager", Username | None | UnsetType, UNSET),
+        *((name, Annotated[str, Meta(max_length=64)] | None | UnsetType, UNSET) for name in FIELDS if name in IGNORED),
+    ],
     kw_only=True,
     forbid_unknown_fields=True,
 )
-"""A row of an import: a patch whose manager is a username."""
+"""A row of an import: a patch whose manager is a username. The service's own fields, which an export has, are passed over."""
+
+EXPORTED: tuple[str, ...] = tuple(part for name in FIELDS for part in (("manager", name) if name == "manager_id" else (name,)))
+"""The columns of an export: every field, and before `manager_id` the manager's username."""

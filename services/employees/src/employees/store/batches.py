@@ -7,7 +7,6 @@ is written last: new people in their order (a manager before their reports), the
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import msgspec
 from sqlalchemy import select
 
 from employees import errors
@@ -19,15 +18,10 @@ from shared.db import Connection, Query, any_of
 from shared.imports import Outcome, Refused, Waits
 from shared.words import fold
 
+Row = Mapping[str, Any]
+"""A checked row: the fields that it sets by name, dates as text; `manager` is a username (None: has no manager)."""
+
 _BLANK: Mapping[str, Any] = dict.fromkeys(WRITABLE) | {"status": "active"}
-
-
-class Row(msgspec.Struct, array_like=True, frozen=True):
-    """A checked row: the fields that it sets, and, if it says so, the manager's username (None: has no manager)."""
-
-    values: dict[str, str | None]
-    names_manager: bool = False
-    manager: str | None = None
 
 
 class _Stop(Exception):  # carries an outcome
@@ -55,18 +49,18 @@ class _Batch:
 
     def __init__(self, conn: Connection, rows: Sequence[Row], author: Author) -> None:
         self._conn, self._author = conn, author
-        keys = [fold(row.values["username"]) for row in rows]
+        keys = [fold(row["username"]) for row in rows]
         found = (people.records.record(row) for row in conn.all(_PEOPLE, keys=keys))
         self._people = {person["username_key"]: person for person in found}
-        named = {fold(row.manager) for row in rows if row.manager is not None}
+        named = {fold(name) for row in rows if (name := row.get("manager")) is not None}
         self._managers = {key: (id_, status) for key, id_, status in self._find(_MANAGERS, named)}
-        self._emails = dict(self._find(_EMAILS, {fold(email) for row in rows if (email := row.values.get("email"))}))
-        self._numbers = dict(self._find(_NUMBERS, {number for row in rows if (number := row.values.get("employee_number"))}))
+        self._emails = dict(self._find(_EMAILS, {fold(email) for row in rows if (email := row.get("email"))}))
+        self._numbers = dict(self._find(_NUMBERS, {number for row in rows if (number := row.get("employee_number"))}))
         self._line = self._lines(rows)
         leaving = [
             person["id"]
             for key, row in zip(keys, rows, strict=True)
-            if row.values.get("status") == "inactive" and (person := self._people.get(key)) and person["status"] == "active"
+            if row.get("status") == "inactive" and (person := self._people.get(key)) and person["status"] == "active"
         ]
         self._reports = dict.fromkeys(leaving, 0) | (lines.count_direct(conn, leaving) if leaving else {})
         self._next_id = people.records.next_id(conn)
@@ -83,7 +77,7 @@ class _Batch:
         return outcomes
 
     def _take(self, row: Row) -> Outcome:
-        key = fold(row.values["username"])
+        key = fold(row["username"])
         before = self._people.get(key)
         try:
             if before is None:
@@ -93,9 +87,9 @@ class _Batch:
             return stop.outcome
 
     def _create(self, key: str, row: Row) -> Outcome:
-        if row.values.get("email") is None:
-            raise _Stop(Refused("email", "is required for someone new"))
-        after = {**_BLANK, **row.values, "manager_id": self._manager(row, None)}
+        if row.get("email") is None:
+            raise _Stop(Refused("email", errors.REQUIRED))
+        after = {**_BLANK, **_own(row), "manager_id": self._manager(row, None)}
         self._check(after, None)
         id_, self._next_id = self._next_id, self._next_id + 1
         self._created.append(after)
@@ -103,8 +97,8 @@ class _Batch:
         return "created"
 
     def _change(self, key: str, before: dict[str, Any], row: Row) -> Outcome:
-        after = {name: before[name] for name in WRITABLE} | row.values
-        if row.names_manager:
+        after = {name: before[name] for name in WRITABLE} | _own(row)
+        if "manager" in row:
             after["manager_id"] = self._manager(row, before)
         if all(before[name] == value for name, value in after.items()):
             return "unchanged"
@@ -126,19 +120,20 @@ class _Batch:
 
     def _manager(self, row: Row, before: Mapping[str, Any] | None) -> int | None:
         """The id of the manager whom a row names, fit to be theirs."""
-        if row.manager is None:
+        name = row.get("manager")
+        if name is None:
             return None
-        id_, status = self._managers.get(fold(row.manager), (None, ""))
+        id_, status = self._managers.get(fold(name), (None, ""))
         if before is not None and id_ is not None and before["manager_id"] == id_:
             return int(id_)
-        if id_ is None and fold(row.manager) != fold(row.values["username"]):
-            raise _Stop(Waits("manager", f"{row.manager}: {errors.MANAGER_UNKNOWN}"))
+        if id_ is None and fold(name) != fold(row["username"]):
+            raise _Stop(Waits("manager", f"{name}: {errors.MANAGER_UNKNOWN}"))
         if id_ is None or (before is not None and before["id"] == id_):
             raise _Stop(Refused("manager", errors.MANAGER_SELF))
         if status != "active":
-            raise _Stop(Waits("manager", f"{row.manager}: {errors.MANAGER_INACTIVE}"))
+            raise _Stop(Waits("manager", f"{name}: {errors.MANAGER_INACTIVE}"))
         if before is not None and lines.meets(self._line, id_, before["id"]):
-            raise _Stop(Waits("manager", f"{row.manager}: {errors.MANAGER_LOOP}"))
+            raise _Stop(Waits("manager", f"{name}: {errors.MANAGER_LOOP}"))
         return int(id_)
 
     def _note(self, key: str, id_: int, after: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
@@ -156,9 +151,14 @@ class _Batch:
 
     def _lines(self, rows: Sequence[Row]) -> dict[int, int | None]:
         """The lines above every manager whom the batch names; needed only when someone who is here already may get another one."""
-        if not any(row.names_manager and fold(row.values["username"]) in self._people for row in rows):
+        if not any("manager" in row and fold(row["username"]) in self._people for row in rows):
             return {}
         return lines.line_of(self._conn, [id_ for id_, _ in self._managers.values()])
 
     def _find(self, query: Query, keys: set[str]) -> Sequence[Any]:
         return self._conn.all(query, keys=sorted(keys)) if keys else ()
+
+
+def _own(row: Row) -> dict[str, Any]:
+    """The fields that a row sets without looking anybody up."""
+    return {name: value for name, value in row.items() if name != "manager"}

@@ -3,14 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, bindparam, func, literal, select, tuple_
+from sqlalchemy import BigInteger, bindparam, func, literal, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from employees.models import employees
 from employees.schemas import FIELDS
+from employees.store.lists import LISTING
 from shared.db import Connection, Database, Query, any_of
+from shared.pages import Listing, Page, Sort, cursor_at, place_of
 
 _COLUMNS: Sequence[ColumnElement[Any]] = [employees.c[name] for name in FIELDS]
+_PLACED = (*FIELDS, "depth")
 
 
 def _below() -> Any:
@@ -29,14 +32,6 @@ def _above(levels: ColumnElement[int]) -> Any:
     return line.union_all(step.where(line.c.depth < levels))
 
 
-def _reports() -> Query:
-    below = _below()
-    place = tuple_(below.c.depth, below.c.id)
-    after = tuple_(bindparam("after_depth", type_=BigInteger), bindparam("after_id", type_=BigInteger))
-    found = select(*_COLUMNS, below.c.depth).join(below, employees.c.id == below.c.id).where(place > after)
-    return Query(found.order_by(below.c.depth, below.c.id).limit(bindparam("limit", type_=BigInteger)))
-
-
 def _managers() -> Query:
     line = _above(bindparam("limit", type_=BigInteger))
     return Query(select(*_COLUMNS, line.c.depth).join(line, employees.c.id == line.c.id).order_by(line.c.depth))
@@ -51,8 +46,13 @@ def _ancestors() -> Query:
 
 
 _EXISTS = Query(select(employees.c.id).where(employees.c.id == bindparam("id")))
-_REPORTS = _reports()
-_COUNT_REPORTS = Query(select(func.count()).select_from(_below()))
+_under = _below()
+_REPORTS = Listing(
+    select(*_COLUMNS, _under.c.depth).join_from(_under, employees, employees.c.id == _under.c.id),
+    employees.c.id,
+    sorts={"depth": Sort(_under.c.depth)},
+    default="depth",
+)
 _MANAGERS = _managers()
 _ANCESTORS = _ancestors()
 _DIRECT = Query(select(employees.c.id).where(employees.c.manager_id == bindparam("id")).order_by(employees.c.id))
@@ -65,24 +65,35 @@ async def exists(db: Database, employee_id: int) -> bool:
     return await db.one(_EXISTS, id=employee_id) is not None
 
 
-async def reports(db: Database, employee_id: int, depth: int, after: tuple[int, int], limit: int) -> list[tuple[Any, ...]]:
-    """Who reports to someone, down to `depth` levels, by (depth, id) after a place: the columns of FIELDS, then the depth."""
-    return await db.all(_REPORTS, id=employee_id, depth=depth, after_depth=after[0], after_id=after[1], limit=limit)
+async def reports(db: Database, employee_id: int, depth: int, *, cursor: str | None, limit: int, count: bool) -> Page:
+    """One page of those who report to someone, down to `depth` levels, by depth and id: the columns of FIELDS, then the depth.
+
+    Direct reports are a list like any other, which costs a page; deeper ones cost the subtree down to that depth, for each page.
+    """
+    if depth == 1:
+        page = await LISTING.page(db, {"manager_id": employee_id}, cursor=cursor, limit=limit, count=count)
+        return Page((*page.columns, "depth"), [(*row, 1) for row in page.rows], page.next, page.total)
+    return await _REPORTS.page(db, {}, cursor=cursor, limit=limit, count=count, always={"id": employee_id, "depth": depth})
 
 
-async def count_reports(db: Database, employee_id: int, depth: int) -> int:
-    row = await db.one(_COUNT_REPORTS, id=employee_id, depth=depth)
-    return int(row[0]) if row else 0
+async def managers(db: Database, employee_id: int, *, cursor: str | None, limit: int) -> Page | None:
+    """One page of the line above someone, nearest first: the columns of FIELDS, then the distance. None for an unknown employee.
 
-
-async def managers(db: Database, employee_id: int, limit: int) -> list[tuple[Any, ...]]:
-    """Someone (depth 0) and the line above, nearest first, up to `limit` managers; nothing when there is no such employee."""
-    return await db.all(_MANAGERS, id=employee_id, limit=limit)
+    Each page begins at the manager that the one before ended with, so that it costs its own length, however long the line is.
+    """
+    told = {"id": employee_id}
+    passed, start = (0, employee_id) if cursor is None else place_of(db, "managers", told, cursor)
+    rows = await db.all(_MANAGERS, id=start, limit=limit + 1)
+    if not rows:
+        return None if cursor is None else Page(_PLACED, [], None)
+    line = [(*row[:-1], row[-1] + passed) for row in rows[1:]]
+    following = cursor_at(db, "managers", told, passed + limit, line[limit - 1][0]) if len(line) > limit else None
+    return Page(_PLACED, line[:limit], following)
 
 
 def line_of(conn: Connection, ids: Sequence[int]) -> dict[int, int | None]:
     """The manager's id of each of these employees and of everyone above them; who does not exist is not in it."""
-    return dict(conn.all(_ANCESTORS, ids=ids))  # type: ignore[arg-type]  # rows of two
+    return dict(conn.all(_ANCESTORS, ids=ids))
 
 
 def meets(line: Mapping[int, int | None], start: int | None, wanted: int) -> bool:
@@ -102,4 +113,4 @@ def direct_reports(conn: Connection, employee_id: int) -> list[int]:
 
 def count_direct(conn: Connection, ids: Sequence[int]) -> dict[int, int]:
     """How many report directly to each of these; who has none is not in it."""
-    return dict(conn.all(_COUNT_DIRECT, ids=ids))  # type: ignore[arg-type]  # rows of two
+    return dict(conn.all(_COUNT_DIRECT, ids=ids))

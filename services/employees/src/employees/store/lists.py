@@ -7,29 +7,29 @@ from sqlalchemy import bindparam, select
 from employees.models import employee_tokens, employees
 from employees.schemas import FIELDS, ListQuery
 from shared.db import Database, any_of
-from shared.pages import Clause, Listing, Page, Sort
+from shared.pages import Clause, Filter, Listing, Page, Sort
 from shared.search import WordSearch
 from shared.words import fold
 
 _SORTED_BY_KEY: Final = ("display_name", "department", "title", "hired_on")
 _SEARCH = WordSearch(employees.c.id, employees.c.words, employee_tokens)
 
+_FILTERS: dict[str, Filter] = {
+    "department": employees.c.department_key == bindparam("department"),
+    "status": employees.c.status == bindparam("status"),
+    "manager_id": employees.c.manager_id == bindparam("manager_id"),
+    "no_manager": lambda value: Clause("none", employees.c.manager_id.is_(None), {}, told={"manager_id": "none"}),
+    "email": employees.c.email_key == bindparam("email"),
+    "username": any_of(employees.c.username_key, "username"),
+    "id": any_of(employees.c.id, "id"),
+}
 LISTING = Listing(
     select(*(employees.c[name] for name in FIELDS)),
     employees.c.id,
     sorts={name: Sort(employees.c[name]) for name in ("id", "created_at", "updated_at")}
     | {name: Sort(employees.c[f"{name}_key"]) for name in ("username", "email")}
     | {name: Sort(employees.c[f"{name}_key"], empties=True) for name in _SORTED_BY_KEY},
-    filters={
-        "department": employees.c.department_key == bindparam("department"),
-        "status": employees.c.status == bindparam("status"),
-        "manager_id": employees.c.manager_id == bindparam("manager_id"),
-        "no_manager": lambda value: Clause("none", employees.c.manager_id.is_(None), {}, told={"manager_id": "none"}),
-        "email": employees.c.email_key == bindparam("email"),
-        "username": any_of(employees.c.username_key, "username"),
-        "id": any_of(employees.c.id, "id"),
-    }
-    | _SEARCH.filters,
+    filters=_FILTERS | _SEARCH.filters,
 )
 
 

@@ -13,6 +13,8 @@ from shared.changes import Author
 from shared.db import Connection, Database, Query, any_of
 from shared.errors import Conflict, Invalid, NotFound
 from shared.etags import Precondition
+from shared.feed import Feed, FeedEntity
+from shared.idempotency import Idempotency
 from shared.records import Records
 
 Values = Mapping[str, Any]
@@ -20,6 +22,8 @@ Heir = int | Literal["none"] | None
 """Who gets the reports of someone who leaves: an employee, nobody ("none"), or not told."""
 
 records = Records("employee", employees, employees_versions, log, computed)
+idempotency = Idempotency(log)
+FEED = Feed("/employees", log, {"employee": FeedEntity(employees_versions, lambda row: {name: row[name] for name in FIELDS})})
 
 _GET = Query(select(*(employees.c[name] for name in FIELDS)).where(employees.c.id == bindparam("id")))
 _ADD_TOKEN = Query(insert(employee_tokens))

@@ -1,0 +1,98 @@
+"""`/v1/employees`: list, create, read, replace, patch, delete."""
+
+import datetime
+from typing import Any, Final
+
+import msgspec
+from quart import Blueprint, Response
+
+from employees.schemas import FIELDS, Employee, EmployeeBody, EmployeePage, EmployeePatch, GetQuery, LeaveQuery, ListQuery
+from employees.store import lists, people
+from shared.context import author, database, idempotency_key
+from shared.db import Connection
+from shared.etags import if_match, not_modified
+from shared.idempotency import Answer
+from shared.json import encode
+from shared.listing import only, respond_page
+from shared.operations import READ, WRITE, operation
+from shared.responses import answered, no_content, respond
+
+blueprint = Blueprint("people", __name__)
+_VERSION: Final = FIELDS.index("version")
+
+
+@blueprint.get("/v1/employees")
+@operation(allow=READ, query=ListQuery, responses={200: EmployeePage}, problems=(410,))
+async def list_employees(query: ListQuery) -> Response:
+    """Employees, filtered, searched, sorted, a page at a time."""
+    return respond_page(await lists.page(database(), query), Employee, fields=query.fields)
+
+
+@blueprint.post("/v1/employees")
+@operation(allow=WRITE, body=EmployeeBody, responses={201: Employee}, problems=(409,))
+async def create_employee(body: EmployeeBody) -> Response:
+    """Add someone; `Idempotency-Key` makes a repetition safe."""
+    values, who = _values(body), author()
+
+    def unit(conn: Connection) -> Answer:
+        added = present(people.add(conn, values, who))
+        return Answer(201, encode(added), {"Location": f"/v1/employees/{added.id}", "ETag": f'"{added.version}"'})
+
+    return answered(await people.idempotency.write_once(database(), await idempotency_key(), unit))
+
+
+@blueprint.get("/v1/employees/<int:employee_id>")
+@operation(allow=READ, query=GetQuery, responses={200: Employee, 304: None})
+async def get_employee(employee_id: int, query: GetQuery) -> Response:
+    """One employee."""
+    row = await people.get(database(), employee_id)
+    if row is None:
+        raise people.unknown(employee_id)
+    if query.fields is not None:
+        return respond(only(dict(zip(FIELDS, row, strict=True)), query.fields))
+    version = row[_VERSION]
+    return not_modified(version) or respond(Employee(*row), version=version)
+
+
+@blueprint.put("/v1/employees/<int:employee_id>")
+@operation(allow=WRITE, query=LeaveQuery, body=EmployeeBody, responses={200: Employee}, problems=(409, 412))
+async def replace_employee(employee_id: int, query: LeaveQuery, body: EmployeeBody) -> Response:
+    """Replace someone's record: what is left out becomes empty, and without a status they are active."""
+    return await _change(employee_id, _values(body), query)
+
+
+@blueprint.patch("/v1/employees/<int:employee_id>")
+@operation(allow=WRITE, query=LeaveQuery, body=EmployeePatch, responses={200: Employee}, problems=(409, 412))
+async def patch_employee(employee_id: int, query: LeaveQuery, body: msgspec.Struct) -> Response:
+    """Change some fields (merge patch): what is left out stays, null empties."""
+    return await _change(employee_id, _values(body), query)
+
+
+@blueprint.delete("/v1/employees/<int:employee_id>")
+@operation(allow=WRITE, query=LeaveQuery, responses={204: None}, problems=(409, 412, 422))
+async def delete_employee(employee_id: int, query: LeaveQuery) -> Response:
+    """Delete someone; `reassign_reports_to` says what becomes of those who report to them."""
+    who, condition = author(), if_match()
+    await database().write(lambda conn: people.remove(conn, employee_id, who, condition, query.reassign_reports_to))
+    return no_content()
+
+
+def present(record: dict[str, Any]) -> Employee:
+    """A stored record as it is answered."""
+    return Employee(*[record[name] for name in FIELDS])
+
+
+async def _change(employee_id: int, values: dict[str, Any], query: LeaveQuery) -> Response:
+    who, condition = author(), if_match()
+    changed = await database().write(lambda conn: people.change(conn, employee_id, values, who, condition, query.reassign_reports_to))
+    return respond(present(changed), version=changed["version"])
+
+
+def _values(body: msgspec.Struct) -> dict[str, Any]:
+    """The fields that a body sets, dates as they are stored."""
+    found = {name: getattr(body, name) for name in body.__struct_fields__}
+    return {
+        name: value.isoformat() if isinstance(value, datetime.date) else value
+        for name, value in found.items()
+        if value is not msgspec.UNSET
+    }
