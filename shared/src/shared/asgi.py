@@ -80,7 +80,7 @@ class Connection(ASGIHTTPConnection):
     async def __call__(self, receive: Any, send: Any) -> None:
         request: Any = self._create_request_from_scope(send)
         exchange = exchange_of(cast("Any", self.scope))
-        if self.scope["method"] not in BODYLESS or _announces_body(self.scope):
+        if _may_have_body(self.scope):
             request.body.attach(receive)
         watch = Watch(receive, request.body, exchange)
         try:
@@ -158,5 +158,8 @@ async def _no_push(path: str, headers: Headers) -> None:
     """Server push is of the past."""
 
 
-def _announces_body(scope: Any) -> bool:
-    return any((name == b"content-length" and value != b"0") or name == b"transfer-encoding" for name, value in scope["headers"])
+def _may_have_body(scope: Any) -> bool:
+    """Where a body makes sense one is asked for (HTTP/2 need not announce it); elsewhere only when it is announced (RFC 9112, 6.3)."""
+    return scope["method"] not in BODYLESS or any(
+        (name == b"content-length" and value != b"0") or name == b"transfer-encoding" for name, value in scope["headers"]
+    )

@@ -1,7 +1,7 @@
 """Answers: JSON, or YAML when the caller would rather have it."""
 
 from collections.abc import AsyncIterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import yaml
@@ -74,7 +74,7 @@ def stream(
 
 def wanted_form() -> str:
     """The media type for this request's answer: JSON or YAML."""
-    accept = exchange_of(request.scope).headers.get(b"accept")
+    accept = exchange_of(cast("Any", request.scope)).headers.get(b"accept")
     return JSON if accept is None or accept == b"*/*" else negotiate(accept.decode("latin-1"))
 
 
@@ -82,5 +82,5 @@ def encode_as(form: str, value: Any) -> bytes:
     """`value` in JSON or YAML."""
     if form == YAML:
         plain = msgspec.json.decode(value) if isinstance(value, bytes) else msgspec.to_builtins(value)
-        return yaml.dump(plain, Dumper=_Dumper, allow_unicode=True, sort_keys=False, encoding="utf-8")  # type: ignore[no-any-return]
+        return yaml.dump(plain, Dumper=_Dumper, allow_unicode=True, sort_keys=False, encoding="utf-8")
     return value if isinstance(value, bytes) else encode(value)

@@ -113,7 +113,7 @@ class Service(Quart):
             raise
 
     async def _body(self, request: Any, operation: Operation) -> Any:
-        if operation.body_optional and request.body.complete and "Content-Type" not in request.headers:
+        if operation.body_optional and "Content-Type" not in request.headers and not await request.body:
             return None
         media_type = check_content_type(request.headers.get("Content-Type"), operation.body_types)
         if operation.body is Upload:
@@ -155,7 +155,7 @@ def create_service(
     """The app of a service. `checks` are asked by /readyz (name → coroutine function that raises when not ready).
 
     Callers come from bearer assertions for the audience `name`, signed by a key of `settings.identity_keys` or of `trusts`;
-    `identify` replaces that. `middleware` stands between the edge and Quart, and `endpoints` are those that it answers itself, for `GET /`.
+    `identify` replaces that. `middleware` stands between the edge and Quart; `endpoints` are those that it answers, for `GET /`.
     Raises SettingsError when there are no keys and the service is not open.
     The app's logger is at `app.extensions["log"]`, its figures at `app.extensions["metrics"]`.
     """
