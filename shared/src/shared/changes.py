@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text, bindparam, insert, select
 
 from shared.db import Change, Connection, Database, Query, StoreError, exact_text
+from shared.db.query import check_value
 
 __all__ = ["Author", "Change", "LogBroken", "LogTables", "digest_of", "log_tables", "verify"]
 
@@ -104,9 +105,14 @@ def log_tables(metadata: MetaData) -> LogTables:
 
 def digest_of(document: dict[str, Any]) -> str:
     """A record's fingerprint: SHA-256 over its fields by name, without those that are null, so that a new optional field changes no old
-    digest.
+    digest. Raises InvalidParameter for what can't be stored.
     """
-    return sha256(msgspec.json.encode({name: value for name, value in sorted(document.items()) if value is not None})).hexdigest()
+    try:
+        return sha256(msgspec.json.encode({name: value for name, value in sorted(document.items()) if value is not None})).hexdigest()
+    except (UnicodeEncodeError, OverflowError):
+        for name, value in document.items():
+            check_value(name, value)
+        raise
 
 
 def hash_of(before: str, change: Change, digest: str) -> str:

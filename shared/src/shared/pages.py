@@ -22,7 +22,8 @@ from urllib.parse import urlencode
 import msgspec
 from sqlalchemy import BigInteger, ColumnElement, Integer, Select, and_, bindparam, func, select, tuple_
 
-from shared.db import Database, InvalidParameter, Query
+from shared.db import Database, Query
+from shared.db.query import check_value
 from shared.errors import BadRequest, Gone
 
 DEFAULT_LIMIT, MOST = 50, 200
@@ -236,8 +237,10 @@ def _digest(parameters: Mapping[str, Any]) -> str:
     """A short name for the filters in force."""
     try:
         return sha256(msgspec.json.encode(sorted(parameters.items()))).hexdigest()[:16]
-    except UnicodeEncodeError as error:
-        raise InvalidParameter(next(iter(parameters)), "holds half of a surrogate pair") from error
+    except (UnicodeEncodeError, OverflowError):
+        for name, value in parameters.items():
+            check_value(name, value)
+        raise
 
 
 def _write_cursor(epoch: str, sort: str, filters: str, place: Sequence[Any]) -> str:

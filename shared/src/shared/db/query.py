@@ -90,27 +90,26 @@ class Compiled:
             kind = type(value)
             if kind is str:
                 if not value.isascii() or "\0" in value:
-                    check_text(self.names[position], value)
+                    check_value(self.names[position], value)
             elif kind is int:
                 if not -0x8000000000000000 <= value <= 0x7FFFFFFFFFFFFFFF:
-                    raise InvalidParameter(self.names[position], "is beyond 64 bits")
+                    check_value(self.names[position], value)
             elif isinstance(value, list | tuple | set | frozenset):
                 values[position] = self._bind_list(self.names[position], value)
         return values
 
     def _bind_list(self, name: str, items: Any) -> Any:
         for item in items:
-            if isinstance(item, str):
-                check_text(name, item)
-            elif isinstance(item, int) and not -0x8000000000000000 <= item <= 0x7FFFFFFFFFFFFFFF:
-                raise InvalidParameter(name, "is beyond 64 bits")
+            check_value(name, item)
         return msgspec.json.encode(list(items)).decode() if self.dialect == "sqlite" else list(items)
 
 
-def check_text(name: str, value: str) -> None:
-    """Raise InvalidParameter for text that PostgreSQL or UTF-8 can't hold."""
-    if _UNSTORABLE.search(value):
+def check_value(name: str, value: object) -> None:
+    """Raise InvalidParameter for a value that PostgreSQL, SQLite or UTF-8 can't hold."""
+    if isinstance(value, str) and _UNSTORABLE.search(value):
         raise InvalidParameter(name, "holds a NUL character" if "\0" in value else "holds half of a surrogate pair")
+    if isinstance(value, int) and not -0x8000000000000000 <= value <= 0x7FFFFFFFFFFFFFFF:
+        raise InvalidParameter(name, "is beyond 64 bits")
 
 
 class Query:

@@ -138,14 +138,16 @@ def _run(connection: Connection, unit: Unit, future: "asyncio.Future[Any]", answ
         answers[-1] = (future, connection.unit(unit), None)
     except Unavailable:
         raise
-    except BaseException as error:  # a unit's own affair, whatever it is: its caller gets it
+    except Exception as error:  # a unit's own affair, whatever it is: its caller gets it
         answers[-1] = (future, None, error)
+    except BaseException as error:  # SystemExit and its like must end neither this thread nor the caller's loop
+        answers[-1] = (future, None, _same(error))
 
 
 def _same(error: BaseException) -> StoreError:
     """One exception object per waiter: a shared one would gather their tracebacks."""
     if isinstance(error, Unavailable):
         return Unavailable(str(error), uncertain=error.uncertain)
-    failure = StoreError(f"the transaction failed: {error!r}")
+    failure = StoreError(f"the write failed: {error!r}")
     failure.__cause__ = error
     return failure
