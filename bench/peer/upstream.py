@@ -5,6 +5,7 @@ python -m bench.peer.upstream PORT
 
 import asyncio
 import sys
+from typing import cast
 
 import httptools
 import uvloop
@@ -24,8 +25,7 @@ HEAD = (
 
 class Upstream(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
         self._parser = httptools.HttpRequestParser(self)
 
     def data_received(self, data: bytes) -> None:
