@@ -15,6 +15,6 @@ REASSIGN_SELF: Final = "must be someone else"
 REASSIGN_BELOW: Final = "reports to this employee; give them another manager first"
 
 
-def has_reports(count: int) -> str:
+def has_reports(who: str, count: int) -> str:
     """Why someone with reports can't go."""
-    return f"has {count} {'report' if count == 1 else 'reports'}; say what becomes of them with reassign_reports_to=<id> or none"
+    return f"{who} has {count} {'report' if count == 1 else 'reports'}; say what becomes of them with reassign_reports_to=<id> or none"

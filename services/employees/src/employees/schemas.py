@@ -108,30 +108,15 @@ FIELDS: tuple[str, ...] = Employee.__struct_fields__
 WRITABLE: tuple[str, ...] = EmployeeBody.__struct_fields__
 
 
-SortName = Literal[
-    "id",
-    "username",
-    "email",
-    "display_name",
-    "department",
-    "title",
-    "hired_on",
-    "created_at",
-    "updated_at",
-    "-id",
-    "-username",
-    "-email",
-    "-display_name",
-    "-department",
-    "-title",
-    "-hired_on",
-    "-created_at",
-    "-updated_at",
-]
+Ascending = Literal["id", "username", "email", "display_name", "department", "title", "hired_on", "created_at", "updated_at"]
+Descending = Literal["-id", "-username", "-email", "-display_name", "-department", "-title", "-hired_on", "-created_at", "-updated_at"]
+SortName = Ascending | Descending
 FieldName = Literal[FIELDS]  # type: ignore[valid-type]  # as many as there are fields
 Limit = Annotated[int, Meta(ge=1, le=200)]
 Cursor = Annotated[str, Meta(min_length=1, max_length=4000)]
-Fields = Annotated[list[FieldName], Meta(min_length=1, max_length=100, description="Only these fields of each employee.")]
+_FIELDS = Meta(min_length=1, max_length=100, description="Only these fields of each employee.")
+Fields = Annotated[list[FieldName], _FIELDS]
+PlacedFields = Annotated[list[FieldName | Literal["depth"]], _FIELDS]
 ManagerFilter = Id | Literal["none"]
 
 
@@ -158,14 +143,14 @@ class GetQuery(Struct, forbid_unknown_fields=True, kw_only=True):
 
 class ReportsQuery(Struct, forbid_unknown_fields=True, kw_only=True):
     depth: Annotated[int, Meta(ge=1, le=50, description="How many levels down.")] = 1
-    fields: Fields | None = None
+    fields: PlacedFields | None = None
     count: bool = False
     limit: Limit = 50
     cursor: Cursor | None = None
 
 
 class ManagersQuery(Struct, forbid_unknown_fields=True, kw_only=True):
-    fields: Fields | None = None
+    fields: PlacedFields | None = None
     limit: Limit = 50
     cursor: Cursor | None = None
 
@@ -189,13 +174,14 @@ def _absent(names: tuple[str, ...]) -> list[tuple[str, Any, Any]]:
 EmployeePatch = msgspec.defstruct("EmployeePatch", _absent(WRITABLE), kw_only=True, forbid_unknown_fields=True)
 """A merge patch (RFC 7396): what is absent stays, null clears."""
 
-IGNORED = frozenset(name for name in FIELDS if name not in WRITABLE or name == "manager_id")
+_IGNORED = tuple(name for name in FIELDS if name not in WRITABLE or name == "manager_id")
 ImportRow = msgspec.defstruct(
     "ImportRow",
     [
-        *_absent(tuple(name for name in WRITABLE if name != "manager_id")),
+        ("username", Username),
+        *_absent(tuple(name for name in WRITABLE if name not in ("username", "manager_id"))),
         ("manager", Username | None | UnsetType, UNSET),
-        *((name, Annotated[str, Meta(max_length=64)] | None | UnsetType, UNSET) for name in FIELDS if name in IGNORED),
+        *((name, Annotated[str, Meta(max_length=64)] | None | UnsetType, UNSET) for name in _IGNORED),
     ],
     kw_only=True,
     forbid_unknown_fields=True,

@@ -21,6 +21,7 @@ from shared.words import fold
 Row = Mapping[str, Any]
 """A checked row: the fields that it sets by name, dates as text; `manager` is a username (None: has no manager)."""
 
+_SET = frozenset(WRITABLE) - {"manager_id"}
 _BLANK: Mapping[str, Any] = dict.fromkeys(WRITABLE) | {"status": "active"}
 
 
@@ -80,6 +81,8 @@ class _Batch:
         key = fold(row["username"])
         before = self._people.get(key)
         try:
+            if "manager_id" in row and "manager" not in row:
+                raise _Stop(Refused("manager_id", errors.MANAGER_BY_NAME))
             if before is None:
                 return self._create(key, row)
             return self._change(key, before, row)
@@ -104,7 +107,7 @@ class _Batch:
             return "unchanged"
         self._check(after, before)
         if before["status"] == "active" and after["status"] == "inactive" and (count := self._reports[before["id"]]):
-            raise _Stop(Waits("status", errors.has_reports(count)))
+            raise _Stop(Waits("status", errors.has_reports(before["username"], count)))
         self._changed.append((before, after))
         self._note(key, before["id"], after, before)
         return "updated"
@@ -160,5 +163,5 @@ class _Batch:
 
 
 def _own(row: Row) -> dict[str, Any]:
-    """The fields that a row sets without looking anybody up."""
-    return {name: value for name, value in row.items() if name != "manager"}
+    """What a row sets without looking anybody up; the service's own fields are passed over."""
+    return {name: value for name, value in row.items() if name in _SET}

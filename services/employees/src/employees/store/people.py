@@ -78,7 +78,7 @@ def hand_over(conn: Connection, leaver: int, heir: Heir, author: Author) -> None
         rules.check_heir(conn, heir, leaver)
     reports = lines.direct_reports(conn, leaver)
     if reports and heir is None:
-        raise Conflict(errors.has_reports(len(reports)), reports=len(reports))
+        raise Conflict(errors.has_reports(f"employee {leaver}", len(reports)), reports=len(reports))
     for report in reports:
         before = records.get(conn, report)
         if before is not None:
