@@ -1,0 +1,113 @@
+"""The gateway's composition root: everything is made and joined here, and nowhere else."""
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from quart import Quart
+
+from gateway import config
+from gateway.admin import ensure_admin
+from gateway.clients import UPSTREAMS, Rule, Upstream, public_rules
+from gateway.config import Settings
+from gateway.edge import GatewayEdge, Policies, Route, Table, own_routes, routes_of
+from gateway.forward import Forwarder
+from gateway.passwords import Passwords
+from gateway.routes import BLUEPRINTS
+from gateway.routes.context import EXTENSION, Parts
+from gateway.sessions import COOKIE, ISSUER, SCOPE_KEY, SessionCookies, Sessions
+from shared.identity import Caller, Minter
+from shared.lifecycle import keep_database, make_database
+from shared.observe import logger
+from shared.operations import operation_of
+from shared.pool import Pool
+from shared.service import Service, create_service
+
+DESCRIPTION = "The door to the directory: log-in, routing, and what is put together from several services."
+
+
+def create_app(settings: Settings | None = None, *, clock: Callable[[], float] = time.time) -> Service:
+    """The gateway as an ASGI app. Opens nothing before it serves. Raises SettingsError.
+
+    `clock` (seconds since the epoch) is what sessions are measured by.
+    """
+    settings = settings or config.load_settings()
+    config.check(settings)
+    log = logger("gateway", settings.log_level)
+    db = make_database(settings)
+    cookies = SessionCookies(config.session_keys(settings))
+    sessions = Sessions(db, cookies, idle=settings.session_idle, absolute=settings.session_absolute, clock=clock, log=log)
+    minter = Minter(ISSUER, settings.signing_key)
+    pools = {"employees": Pool(settings.employees_url, size=settings.pool_size), "teams": Pool(settings.teams_url, size=settings.pool_size)}
+    bearers = {name: partial(_bearer, minter, name) for name in UPSTREAMS}
+    upstreams = {name: Upstream(name, rules, pools[name], bearers[name]) for name, rules in UPSTREAMS.items()}
+    edge = GatewayEdge(sessions, {name: Forwarder(pool, name, bearers[name]) for name, pool in pools.items()}, _policies(settings), log)
+    app = create_service(
+        "gateway",
+        settings,
+        BLUEPRINTS,
+        description=DESCRIPTION,
+        identify=lambda request: request.scope[SCOPE_KEY].caller,
+        checks={"database": db.ping},
+        session_interface=cookies,
+        middleware=edge.before,
+        endpoints=[_listed(upstream, rule) for upstream, rule in public_rules()],
+        log=log,
+    )
+    _harden_cookie(app)
+    edge.table = Table(routes_of(_own_routes(app)))
+    passwords = Passwords()
+    app.extensions[EXTENSION] = Parts(upstreams["employees"], upstreams["teams"], sessions, passwords)
+    keep_database(app, db, "gateway", migrate=settings.migrate)
+
+    @app.before_serving
+    async def prepare() -> None:
+        await ensure_admin(db, passwords, settings)
+        await passwords.warm()
+
+    @app.after_serving
+    async def finish() -> None:
+        await sessions.close()
+        passwords.close()
+        for pool in pools.values():
+            await pool.aclose()
+
+    return app
+
+
+def _bearer(minter: Minter, service: str, caller: Caller) -> str:
+    return minter.mint(caller, service)
+
+
+def _policies(settings: Settings) -> Policies:
+    return Policies(
+        timeout=settings.request_timeout_ms / 1000,
+        origins=frozenset(origin.encode() for origin in settings.origins),
+        proxies=config.networks(settings),
+    )
+
+
+def _own_routes(app: Quart) -> list[Route]:
+    operations = {endpoint: found for endpoint, view in app.view_functions.items() if (found := operation_of(view)) is not None}
+    return own_routes(app.url_map.iter_rules(), operations)
+
+
+def _listed(upstream: str, rule: Rule) -> Mapping[str, Any]:
+    """How the home document shows a forwarded operation."""
+    path = re.sub(r"<(?:[^:>]*:)?([^>]+)>", r"{\1}", rule.path)
+    summary = f"Answered by {upstream}."
+    return {"method": rule.method, "path": path, "operation": rule.name, "summary": summary, "allow": rule.allow.name}
+
+
+def _harden_cookie(app: Quart) -> None:
+    app.config.update(
+        SESSION_COOKIE_NAME=COOKIE,
+        SESSION_COOKIE_SECURE=True,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_PATH="/",
+        SESSION_COOKIE_DOMAIN=None,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_REFRESH_EACH_REQUEST=False,
+    )

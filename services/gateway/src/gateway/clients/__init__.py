@@ -1,0 +1,21 @@
+"""The services, as the gateway sees them: which operations it uses, how it asks, and what it takes for an answer."""
+
+from gateway.clients.answers import Employee, Member, Membership, Page, Person, Team
+from gateway.clients.rules import EMPLOYEES, TEAMS, UPSTREAMS, Rule, public_rules
+from gateway.clients.upstream import Ask, Upstream
+
+__all__ = [
+    "EMPLOYEES",
+    "TEAMS",
+    "UPSTREAMS",
+    "Ask",
+    "Employee",
+    "Member",
+    "Membership",
+    "Page",
+    "Person",
+    "Rule",
+    "Team",
+    "Upstream",
+    "public_rules",
+]

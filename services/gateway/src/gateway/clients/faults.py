@@ -1,0 +1,75 @@
+"""What becomes of a service's failure: the Problem that stands for it at the gateway.
+
+| what happened | the gateway's answer |
+|---|---|
+| no connection, or none free | 503 with Retry-After: `unavailable` |
+| no answer in time | 504 `timeout` |
+| a broken answer: protocol, JSON, types, a redirect | 502 `bad-gateway` |
+| 400, 404, 409, 410, 412, 413, 415, 422, 428 | the same, with the service's own words |
+| 403 | 403: the service decides who may |
+| 401 | 502: the service does not know the gateway's signature, which is no caller's fault |
+| 429, 503 | 503 with the service's Retry-After |
+| 504 | 504 |
+| any other 5xx | 502 |
+"""
+
+import asyncio
+from typing import Final
+
+import httpx
+import msgspec
+
+from gateway.errors import ServiceUnavailable
+from shared.errors import BadGateway, FieldError, Problem, UpstreamTimeout, problem_of_status
+
+SAME: Final = frozenset({400, 403, 404, 405, 406, 409, 410, 412, 413, 415, 422, 428})
+BUSY: Final = frozenset({429, 503})
+HOP: Final = 0.005
+"""Seconds that one hop may cost; what is passed on as left is less by them."""
+
+
+class _Told(msgspec.Struct):
+    """A problem document, as far as it is passed on."""
+
+    detail: str = ""
+    errors: list[FieldError] = []
+
+
+def failure(service: str, error: httpx.HTTPError) -> Problem:
+    """The Problem for a request that got no usable answer."""
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
+        return ServiceUnavailable(f"{service} can't be asked at the moment.", service=service)
+    if isinstance(error, httpx.TimeoutException):
+        return UpstreamTimeout(f"{service} did not answer in time.", service=service)
+    return BadGateway(f"{service} gave no proper answer.", service=service)
+
+
+def refusal(service: str, response: httpx.Response) -> Problem:
+    """The Problem for an answer that is no success."""
+    status = response.status_code
+    told = _told(response)
+    if status in SAME:
+        detail = told.detail or f"{service} refused the request."
+        return problem_of_status(status, detail, errors=told.errors, service=service)
+    if status in BUSY:
+        after = response.headers.get("retry-after", "")
+        wait = int(after) if after.isascii() and after.isdigit() and len(after) < 6 else 1
+        return ServiceUnavailable(f"{service} can't answer at the moment.", retry_after=wait, service=service)
+    if status == 504:
+        return UpstreamTimeout(f"{service} did not answer in time.", service=service)
+    return BadGateway(f"{service} answered {status}.", service=service)
+
+
+def left_ms(service: str, deadline: float) -> int:
+    """Milliseconds to pass on to a service. Raises UpstreamTimeout when none are left."""
+    left = deadline - asyncio.get_running_loop().time() - HOP
+    if left <= HOP:
+        raise UpstreamTimeout(f"no time was left to ask {service}.", service=service)
+    return int(left * 1000)
+
+
+def _told(response: httpx.Response) -> _Told:
+    try:
+        return msgspec.json.decode(response.content, type=_Told)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, httpx.ResponseNotRead):
+        return _Told()

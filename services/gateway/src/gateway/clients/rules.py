@@ -1,0 +1,75 @@
+"""The operations of the services that the gateway uses, as werkzeug rules under their owners' names.
+
+A rule is both an address and a policy: who may ask, how long it may take, and whether the public reaches it straight through.
+`tests/contract/test_links.py` proves every rule against the `url_map` of the service that owns it.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from shared.operations import READ, WRITE, Policy
+
+TRANSFER: Final = math.inf
+"""The budget of imports and exports: they last as long as bytes move, unless the caller grants less."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One operation of a service.
+
+    `public` rules are forwarded as they come. `detour` names a query parameter that only the gateway understands:
+    a request that carries it is answered by the gateway's own operation on the same path.
+    """
+
+    name: str
+    path: str
+    method: str = "GET"
+    allow: Policy = READ
+    public: bool = True
+    detour: str | None = None
+    budget: float | None = None
+    """Seconds; None means the deadline of ordinary requests, infinity none but that bytes move."""
+
+
+EMPLOYEES: Final = (
+    Rule(name="list_employees", path="/v1/employees"),
+    Rule(name="create_employee", path="/v1/employees", method="POST", allow=WRITE),
+    Rule(name="get_employee", path="/v1/employees/<int:employee_id>", detour="expand"),
+    Rule(name="replace_employee", path="/v1/employees/<int:employee_id>", method="PUT", allow=WRITE),
+    Rule(name="patch_employee", path="/v1/employees/<int:employee_id>", method="PATCH", allow=WRITE),
+    Rule(name="delete_employee", path="/v1/employees/<int:employee_id>", method="DELETE", allow=WRITE),
+    Rule(name="list_reports", path="/v1/employees/<int:employee_id>/reports"),
+    Rule(name="list_managers", path="/v1/employees/<int:employee_id>/managers"),
+    Rule(name="import_employees", path="/v1/employees/import", method="POST", allow=WRITE, budget=TRANSFER),
+    Rule(name="export_employees", path="/v1/employees/export", budget=TRANSFER),
+)
+
+TEAMS: Final = (
+    Rule(name="list_teams", path="/v1/teams"),
+    Rule(name="create_team", path="/v1/teams", method="POST", allow=WRITE),
+    Rule(name="get_team", path="/v1/teams/<int:team_id>", detour="expand"),
+    Rule(name="replace_team", path="/v1/teams/<int:team_id>", method="PUT", allow=WRITE),
+    Rule(name="patch_team", path="/v1/teams/<int:team_id>", method="PATCH", allow=WRITE),
+    Rule(name="delete_team", path="/v1/teams/<int:team_id>", method="DELETE", allow=WRITE),
+    Rule(name="list_members", path="/v1/teams/<int:team_id>/members"),
+    Rule(name="get_member", path="/v1/teams/<int:team_id>/members/<int:employee_id>"),
+    Rule(name="put_member", path="/v1/teams/<int:team_id>/members/<int:employee_id>", method="PUT", allow=WRITE, public=False),
+    Rule(name="delete_member", path="/v1/teams/<int:team_id>/members/<int:employee_id>", method="DELETE", allow=WRITE),
+    Rule(name="list_subteams", path="/v1/teams/<int:team_id>/subteams"),
+    Rule(name="list_effective_members", path="/v1/teams/<int:team_id>/effective-members"),
+    Rule(name="list_memberships", path="/v1/memberships"),
+    Rule(name="import_teams", path="/v1/teams/import", method="POST", allow=WRITE, budget=TRANSFER),
+    Rule(name="export_teams", path="/v1/teams/export", budget=TRANSFER),
+    Rule(name="import_memberships", path="/v1/memberships/import", method="POST", allow=WRITE, public=False, budget=TRANSFER),
+    Rule(name="export_memberships", path="/v1/memberships/export", public=False, budget=TRANSFER),
+)
+
+UPSTREAMS: Final[dict[str, tuple[Rule, ...]]] = {"employees": EMPLOYEES, "teams": TEAMS}
+
+
+def public_rules() -> Iterator[tuple[str, Rule]]:
+    """(upstream, rule) of everything that is forwarded."""
+    for upstream, rules in UPSTREAMS.items():
+        yield from ((upstream, rule) for rule in rules if rule.public)

@@ -1,0 +1,157 @@
+"""One service, asked by the names of its operations."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+from urllib.parse import urlencode
+
+import httpx
+from werkzeug.routing import BuildError, Map
+from werkzeug.routing import Rule as WerkzeugRule
+
+from gateway.clients import answers
+from gateway.clients.faults import failure, left_ms, refusal
+from gateway.clients.rules import Rule
+from shared import converters
+from shared.errors import BadGateway
+from shared.identity import Caller
+from shared.pool import Pool, PoolTransport
+
+MAX_ANSWER: Final = 1024 * 1024
+Kind = TypeVar("Kind")
+Parameters = Mapping[str, str | int | bool | list[int] | list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """On whose behalf a service is asked, and until when (seconds of the event loop's clock; None: as long as bytes move)."""
+
+    caller: Caller
+    request_id: str
+    traceparent: str
+    deadline: float | None
+
+
+class Upstream:
+    """A service behind a pool. Every URL is built from the owner's operation names; no other reaches the wire."""
+
+    def __init__(self, name: str, rules: tuple[Rule, ...], pool: Pool, bearer: Callable[[Caller], str]) -> None:
+        self.name = name
+        self.pool = pool
+        url_map = Map()
+        converters.install(url_map)
+        for rule in rules:
+            url_map.add(WerkzeugRule(rule.path, endpoint=rule.name, methods=[rule.method]))
+        self._methods = {rule.name: rule.method for rule in rules}
+        self._urls = url_map.bind("service")
+        self._bearer = bearer
+        self._http = httpx.AsyncClient(
+            transport=PoolTransport(pool, max_body=MAX_ANSWER), base_url=pool.base_url, trust_env=False, follow_redirects=False
+        )
+        self._streams = httpx.AsyncClient(transport=PoolTransport(pool), base_url=pool.base_url, trust_env=False, follow_redirects=False)
+
+    def url_for(self, operation: str, query: Parameters | None = None, /, **ids: int) -> str:
+        """The path and query of an operation. Raises ValueError for what the owner does not have, or for ids that are none."""
+        if any(type(value) is not int for value in ids.values()):
+            raise ValueError("only integers stand in a path")
+        try:
+            path = self._urls.build(operation, ids, method=self._methods.get(operation), append_unknown=False)
+        except BuildError as error:
+            raise ValueError(f"{self.name} has no operation {operation} with {sorted(ids)}") from error
+        return f"{path}?{urlencode({name: _text(value) for name, value in query.items()}, safe=',')}" if query else path
+
+    async def get(self, ask: Ask, operation: str, kind: type[Kind], query: Parameters | None = None, /, **ids: int) -> tuple[Any, Kind]:
+        """An operation's answer, as plain values and as `kind`. Raises the Problem that stands for what went wrong."""
+        response = await self.send(ask, operation, query, **ids)
+        return answers.read(self.name, response, kind)
+
+    async def send(
+        self,
+        ask: Ask,
+        operation: str,
+        query: Parameters | None = None,
+        /,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        **ids: int,
+    ) -> httpx.Response:
+        """A whole answer that tells of success (2xx). Raises the Problem that stands for anything else."""
+        request = self._request(self._http, ask, operation, self.url_for(operation, query, **ids), headers, body)
+        try:
+            response = await self._http.send(request)
+        except httpx.HTTPError as error:
+            raise failure(self.name, error) from error
+        if not response.is_success:
+            raise refusal(self.name, response)
+        return response
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        ask: Ask,
+        operation: str,
+        query: Parameters | None = None,
+        /,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: AsyncIterable[bytes] | None = None,
+    ) -> AsyncIterator[httpx.Response]:
+        """An answer whose body is read piece by piece, to a request whose body may be so too. 4xx and 5xx come as answers.
+
+        Raises the Problem that stands for a failed transport, also while the body is read inside.
+        """
+        request = self._request(self._streams, ask, operation, self.url_for(operation, query), headers, body)
+        try:
+            response = await self._streams.send(request, stream=True)
+            try:
+                yield response
+            finally:
+                await response.aclose()
+        except httpx.HTTPError as error:
+            raise failure(self.name, error) from error
+
+    async def upload(
+        self, ask: Ask, operation: str, query: Parameters, /, *, content_type: str, body: AsyncIterable[bytes], limit: int
+    ) -> httpx.Response:
+        """The whole answer, of any status, to a streamed body. Raises Problem, also for an answer of more than `limit` bytes."""
+        async with self.stream(ask, operation, query, headers={"Content-Type": content_type}, body=body) as response:
+            content = bytearray()
+            async for piece in response.aiter_raw():
+                content += piece
+                if len(content) > limit:
+                    raise BadGateway(f"{self.name} gave an answer of more than {limit} bytes.")
+        return httpx.Response(response.status_code, headers=response.headers, content=bytes(content))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.pool.aclose()
+
+    def _request(
+        self,
+        client: httpx.AsyncClient,
+        ask: Ask,
+        operation: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        body: bytes | AsyncIterable[bytes] | None,
+    ) -> httpx.Request:
+        ours = {
+            "Accept": "application/json",
+            **(headers or {}),
+            "Authorization": f"Bearer {self._bearer(ask.caller)}",
+            "X-Request-ID": ask.request_id,
+            "traceparent": ask.traceparent,
+        }
+        extensions = {}
+        if ask.deadline is not None:
+            extensions = {"deadline": ask.deadline}
+            ours["X-Request-Timeout-Ms"] = str(left_ms(self.name, ask.deadline))
+        return client.build_request(self._methods[operation], url, headers=ours, content=body, extensions=extensions, timeout=None)
+
+
+def _text(value: str | int | bool | list[int] | list[str]) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,91 @@
+"""The gateway's settings."""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+from msgspec import Meta
+
+from shared.config import Port, ServiceSettings, SettingsError, load
+from shared.identity import KeyFault, read_private_key
+
+PREFIX: Final = "GATEWAY"
+MIN_KEY: Final = 32
+
+Seconds = Annotated[int, Meta(ge=1, le=31_536_000)]
+
+
+class Settings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the gateway may be told; times in seconds unless their name says otherwise."""
+
+    port: Port = 8000
+    database_url: str = "sqlite:///var/gateway.db"
+    request_timeout_ms: Annotated[int, Meta(ge=50, le=10_000)] = 2_000
+    employees_url: str = "http://127.0.0.1:8001"
+    teams_url: str = "http://127.0.0.1:8002"
+    signing_key: str = ""
+    session_keys: str = ""
+    session_idle: Seconds = 1_800
+    session_absolute: Seconds = 43_200
+    trusted_proxies: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    admin_password_file: str = "var/admin-password"  # noqa: S105 - a path
+    pool_size: Annotated[int, Meta(ge=1, le=1_000)] = 80
+
+
+def load_settings() -> Settings:
+    """What the environment says. Raises SettingsError naming every fault."""
+    settings = load(Settings, PREFIX)
+    check(settings)
+    return settings
+
+
+def check(settings: Settings) -> None:
+    """Refuse (SettingsError) what types alone can't."""
+    faults = [*_key_faults(settings), *_address_faults(settings)]
+    if settings.open:
+        faults.append("GATEWAY_OPEN: the gateway is never open: it is who tells callers apart")
+    if faults:
+        raise SettingsError(faults)
+
+
+def session_keys(settings: Settings) -> list[str]:
+    """The keys of sessions; the first signs, all verify."""
+    return settings.session_keys.replace(",", " ").split()
+
+
+def networks(settings: Settings) -> Sequence[IPv4Network | IPv6Network]:
+    """The proxies whose word on a client's address is taken."""
+    return [ip_network(text) for text in settings.trusted_proxies]
+
+
+def _key_faults(settings: Settings) -> list[str]:
+    faults = []
+    keys = session_keys(settings)
+    if not keys:
+        faults.append("GATEWAY_SESSION_KEYS: at least one key is needed; the first signs, all verify")
+    if any(len(key) < MIN_KEY for key in keys):
+        faults.append(f"GATEWAY_SESSION_KEYS: every key needs at least {MIN_KEY} characters")
+    try:
+        read_private_key(settings.signing_key)
+    except KeyFault as fault:
+        faults.append(f"GATEWAY_SIGNING_KEY: {fault}")
+    return faults
+
+
+def _address_faults(settings: Settings) -> list[str]:
+    faults = []
+    for text in settings.trusted_proxies:
+        try:
+            ip_network(text)
+        except ValueError as error:
+            faults.append(f"GATEWAY_TRUSTED_PROXIES: {error}")
+    for text in settings.origins:
+        parts = urlsplit(text)
+        if parts.scheme not in ("http", "https") or not parts.netloc or text != f"{parts.scheme}://{parts.netloc}":
+            faults.append(f"GATEWAY_ORIGINS: {text!r} is not scheme://host[:port]")
+    for name in ("employees_url", "teams_url"):
+        if not getattr(settings, name).startswith(("http://", "unix://")):
+            faults.append(f"GATEWAY_{name.upper()}: must be http://host:port or unix:///path")
+    return faults

@@ -1,0 +1,6 @@
+"""The gateway's edge: what every request meets first, whichever way it goes on."""
+
+from gateway.edge.edge import GatewayEdge, Policies
+from gateway.edge.table import Route, Table, own_routes, routes_of
+
+__all__ = ["GatewayEdge", "Policies", "Route", "Table", "own_routes", "routes_of"]

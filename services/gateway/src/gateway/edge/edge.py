@@ -1,0 +1,200 @@
+"""The ASGI layer behind shared's own (request id, trace, log, metrics) and in front of everything else.
+
+In order: the shape of the headers and the path, the route and its policy, the cross-site check, the session, the role, the deadline.
+Then a service's own route goes to its forwarder, and everything else to Quart. Every answer gets the security headers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gateway.edge.crosssite import same_site
+from gateway.edge.deadlines import for_services, set_deadline
+from gateway.edge.framing import check_headers, check_path, check_query
+from gateway.edge.proxies import Network, client_of, scheme_of
+from gateway.edge.table import Route, Table, allow_header
+from gateway.errors import CrossSite, NotLoggedIn, ServiceUnavailable
+from gateway.flights import ClientGone
+from gateway.forward import BrokenResponse, Forwarder
+from gateway.sessions import COOKIE, SCOPE_KEY, Session, Sessions
+from shared.db import StoreError
+from shared.errors import Forbidden, MethodNotAllowed, NotFound, Problem
+from shared.exchange import Exchange, exchange_of
+from shared.identity import Caller
+from shared.problems import send_problem
+
+RawHeaders = list[tuple[bytes, bytes]]
+Headers = dict[bytes, bytes]
+
+
+SECURITY: Final = [
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+]
+CLIENT_GONE: Final = 499
+"""What the log says of a request whose client left before its answer."""
+
+ENCRYPTED: Final = [*SECURITY, (b"strict-transport-security", b"max-age=31536000")]
+_COOKIE: Final = COOKIE.encode() + b"="
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policies:
+    """What the edge is told: seconds for ordinary requests, origins that are ours, proxies that are believed."""
+
+    timeout: float
+    origins: frozenset[bytes]
+    proxies: Sequence[Network]
+
+
+class GatewayEdge:
+    """Both ways through the gateway. `forwards` has a forwarder for each service by name; `table` comes once Quart's routes are known."""
+
+    def __init__(self, sessions: Sessions, forwards: Mapping[str, Forwarder], policies: Policies, log: Any) -> None:
+        self.table = Table(())
+        self._app: Any = None
+        self._sessions = sessions
+        self._forwards = forwards
+        self._policies = policies
+        self._log = log
+
+    def before(self, app: Any) -> "GatewayEdge":
+        """This edge, in front of Quart."""
+        self._app = app
+        return self
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self._other(scope, receive, send)
+            return
+        exchange = exchange_of(scope)
+        headers: Headers = dict(scope["headers"])
+        self._look_behind_proxies(scope, headers)
+        secured = _Secured(send, ENCRYPTED if scope["scheme"] == "https" else SECURITY)
+        try:
+            route = self._route(scope, headers)
+            if isinstance(route, bytes):
+                await _send_empty(secured, route)
+                return
+            exchange.operation = route.name
+            session = await self._admit(scope, exchange, headers, route)
+            set_deadline(exchange, route.budget, self._policies.timeout)
+            if route.upstream is None or session is None:
+                await self._app(scope, receive, secured)
+            else:
+                await self._forward(self._forwards[route.upstream], scope, receive, secured, session.caller)
+        except Problem as problem:
+            if exchange.status:
+                raise
+            await send_problem(problem, scope, secured)
+
+    async def _forward(self, forwarder: Forwarder, scope: Any, receive: Any, secured: "_Secured", caller: Caller) -> None:
+        exchange = exchange_of(scope)
+        try:
+            await forwarder(
+                scope,
+                receive,
+                secured.send,
+                caller=caller,
+                request_id=exchange.request_id,
+                traceparent=exchange.traceparent,
+                deadline=for_services(exchange),
+                extra=secured.headers,
+            )
+        except ClientGone:
+            exchange.status = exchange.status or CLIENT_GONE
+        except BrokenResponse as error:  # the answer is left unfinished, so that the server cuts the connection
+            self._log.warning("answer broken off", operation=exchange.operation, reason=str(error))
+
+    def _route(self, scope: Any, headers: Headers) -> Route | bytes:
+        """Which operation is asked for; the value of `Allow` for OPTIONS. Raises BadRequest, NotFound, MethodNotAllowed."""
+        check_headers(scope["headers"], headers)
+        path, query = scope["raw_path"], scope["query_string"]
+        methods = self.table.methods(path)
+        if methods is None:
+            check_path(path)
+            raise NotFound("There is nothing at this path; GET / lists what there is.")
+        if query:
+            check_query(query)
+        route = methods.get(scope["method"])
+        if route is not None:
+            return route.chosen(query)
+        if scope["method"] == "OPTIONS":
+            return allow_header(methods).encode()
+        raise MethodNotAllowed(headers={"Allow": allow_header(methods)})
+
+    async def _admit(self, scope: Any, exchange: Exchange, headers: Headers, route: Route) -> Session | None:
+        """The caller's session, left in the scope. Raises CrossSite, NotLoggedIn, Forbidden, ServiceUnavailable by the route's policy."""
+        if not same_site(scope["method"], headers, self._policies.origins):
+            raise CrossSite
+        session = await self._session(headers, route)
+        if session is not None:
+            scope[SCOPE_KEY] = session
+            exchange.subject = session.caller.subject
+        if not route.public:
+            if session is None:
+                raise NotLoggedIn
+            if session.caller.role not in route.roles:
+                raise Forbidden(f"This needs the role {route.allow.role}; yours is {session.caller.role}.")
+        return session
+
+    async def _session(self, headers: Headers, route: Route) -> Session | None:
+        cookie = _cookie_of(headers)
+        if cookie is None:
+            return None
+        session = self._sessions.known(cookie)
+        if session is not None:
+            return session
+        try:
+            return await self._sessions.check(cookie)
+        except StoreError as error:
+            if route.public:
+                return None
+            raise ServiceUnavailable("Sessions can't be checked at the moment.") from error
+
+    def _look_behind_proxies(self, scope: Any, headers: Headers) -> None:
+        """Put the client's own address and scheme into the scope, when a trusted proxy tells them."""
+        proxies = self._policies.proxies
+        if proxies and scope["client"]:
+            peer = scope["client"][0]
+            scope["scheme"] = scheme_of(scope["scheme"], peer, headers, proxies)
+            scope["client"] = (client_of(peer, headers, proxies), 0)
+
+    async def _other(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":  # nothing here speaks it, and no policy has looked at it
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await self._app(scope, receive, send)
+
+
+class _Secured:
+    """Adds the security headers to an answer that Quart, or the edge itself, gives; what the answer says itself stands."""
+
+    __slots__ = ("headers", "send")
+
+    def __init__(self, send: Any, headers: RawHeaders) -> None:
+        self.send = send
+        self.headers = headers
+
+    def __call__(self, message: Any) -> Any:
+        if message["type"] == "http.response.start":
+            said = {name.lower() for name, _ in message["headers"]}
+            message["headers"] = [*message["headers"], *(header for header in self.headers if header[0] not in said)]
+        return self.send(message)
+
+
+async def _send_empty(send: Any, allow: bytes) -> None:
+    await send({"type": "http.response.start", "status": 204, "headers": [(b"allow", allow)]})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _cookie_of(headers: Headers) -> bytes | None:
+    """The session's cookie; None without one, or with two that differ."""
+    header = headers.get(b"cookie")
+    if header is None or _COOKIE not in header:
+        return None
+    found = {part[len(_COOKIE) :] for part in (piece.strip() for piece in header.split(b";")) if part.startswith(_COOKIE)}
+    return found.pop() if len(found) == 1 else None

@@ -1,0 +1,41 @@
+"""Who is asking, and by which scheme: from the connection, or from `X-Forwarded-*` when a configured proxy says so."""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address
+
+Network = IPv4Network | IPv6Network
+
+
+def client_of(peer: str, headers: dict[bytes, bytes], trusted: Sequence[Network]) -> str:
+    """The client's address: the peer, or behind trusted proxies the rightmost address that is none of them.
+
+    Text that is no address ends the walk: what stands left of it was written by nobody we trust.
+    """
+    address = peer
+    if not trusted or not _within(address, trusted):
+        return address
+    for hop in reversed(headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",")):
+        text = hop.strip()
+        try:
+            address = str(ip_address(text))
+        except ValueError:
+            return address
+        if not _within(address, trusted):
+            return address
+    return address
+
+
+def scheme_of(scheme: str, peer: str, headers: dict[bytes, bytes], trusted: Sequence[Network]) -> str:
+    """`http` or `https`: the connection's own, or what a trusted proxy says of its own client's."""
+    told = headers.get(b"x-forwarded-proto")
+    if told in (b"http", b"https") and trusted and _within(peer, trusted):
+        return told.decode()
+    return scheme
+
+
+def _within(address: str, networks: Sequence[Network]) -> bool:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in network for network in networks if network.version == parsed.version)

@@ -1,0 +1,44 @@
+"""The problems that only the gateway has; all others are in `shared.errors`.
+
+Problem
+├── Unauthorized 401
+│   ├── NotLoggedIn           no session, or one that has ended
+│   └── WrongCredentials      unknown user, wrong password, disabled account: they look alike
+├── Forbidden 403
+│   └── CrossSite             another site's page asks
+├── BadGateway 502            a service gave an answer that can't be used
+├── Overloaded 503
+│   └── ServiceUnavailable    a service, or the gateway's own store, can't be asked; with Retry-After
+└── UpstreamTimeout 504       a service did not answer in time
+"""
+
+from typing import Final
+
+from shared.errors import Forbidden, Overloaded, Unauthorized
+
+CHALLENGE: Final = 'Session realm="roster"'
+
+
+class NotLoggedIn(Unauthorized):
+    slug = "not-logged-in"
+
+    def __init__(self) -> None:
+        super().__init__("There is no session, or it has ended: log in at POST /v1/session.", headers={"WWW-Authenticate": CHALLENGE})
+
+
+class WrongCredentials(Unauthorized):
+    slug = "wrong-credentials"
+
+    def __init__(self) -> None:
+        super().__init__("The username or the password is wrong.", headers={"WWW-Authenticate": CHALLENGE})
+
+
+class CrossSite(Forbidden):
+    slug = "cross-site"
+
+    def __init__(self) -> None:
+        super().__init__("The request comes from a page of another site.")
+
+
+class ServiceUnavailable(Overloaded):
+    slug = "unavailable"

@@ -1,0 +1,86 @@
+"""An export of memberships by username: the teams service's export, its ids resolved on the way."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta, Struct
+
+from gateway.clients import Ask, Upstream
+from gateway.clients.faults import refusal
+from gateway.memberships.people import BATCH, Ahead, People
+from shared.errors import BadGateway
+from shared.tabular import NDJSON
+
+COLUMNS: Final = ("team", "username", "role", "since")
+MAX_LINE: Final = 64 * 1024
+
+Rows = list[tuple[str, str, str, str]]
+
+
+class _Line(Struct, frozen=True):
+    team: str
+    employee_id: Annotated[int, Meta(ge=1)]
+    role: str
+    since: str
+
+
+_decode: Final = msgspec.json.Decoder(_Line).decode
+
+
+async def export_rows(employees: Upstream, teams: Upstream, ask: Ask) -> AsyncIterator[Rows]:
+    """Rows of COLUMNS, a hundred at a time. The first await raises the Problem of a service that can't be asked.
+
+    Someone whose record is gone is left out: their memberships end as soon as the teams service has heard of it.
+    """
+    pages = _pages(employees, teams, ask)
+    first = await anext(pages, None)
+    return _after(first, pages)
+
+
+async def _after(first: Rows | None, rest: AsyncIterator[Rows]) -> AsyncIterator[Rows]:
+    if first is not None:
+        yield first
+    async for rows in rest:
+        yield rows
+
+
+async def _pages(employees: Upstream, teams: Upstream, ask: Ask) -> AsyncIterator[Rows]:
+    people = People(employees, ask)
+
+    async def resolve(lines: list[_Line]) -> Rows:
+        names = await people.names(line.employee_id for line in lines)
+        return [(line.team, names[line.employee_id], line.role, line.since) for line in lines if line.employee_id in names]
+
+    async with teams.stream(ask, "export_memberships", {"format": "ndjson"}, headers={"Accept": NDJSON}) as response:
+        if not response.is_success:
+            await response.aread()
+            raise refusal(teams.name, response)
+        async for rows in Ahead(_batches(response.aiter_raw(), teams.name), resolve):
+            yield rows
+
+
+async def _batches(pieces: AsyncIterator[bytes], service: str) -> AsyncIterator[list[_Line]]:
+    """The lines of a stream, up to a hundred at a time. Raises BadGateway for one that is none."""
+    rest = b""
+    batch: list[_Line] = []
+    async for piece in pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        if len(rest) > MAX_LINE:
+            raise BadGateway(f"{service} gave a line that is too long.")
+        for line in filter(None, lines):
+            batch.append(_read(line, service))
+            if len(batch) == BATCH:
+                yield batch
+                batch = []
+    if rest:
+        batch.append(_read(rest, service))
+    if batch:
+        yield batch
+
+
+def _read(line: bytes, service: str) -> _Line:
+    try:
+        return _decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BadGateway(f"{service} gave a line that can't be used.") from error

@@ -1,0 +1,78 @@
+"""Memberships, where the gateway has to know the people: one at a time, and as tables by username."""
+
+import math
+from typing import Final
+
+from quart import Blueprint, Response, current_app, request
+
+from gateway import memberships
+from gateway.memberships.exports import COLUMNS
+from gateway.routes.context import ask, gateway
+from gateway.schemas import MembershipRecord
+from shared.bodies import UploadStream
+from shared.errors import TooLarge
+from shared.operations import JSON_TYPE, READ, WRITE, Upload, operation
+from shared.responses import respond
+from shared.tabular import TABLE_TYPES
+from shared.transfers import ExportQuery, ImportQuery, ImportReport, export_table
+
+blueprint: Final = Blueprint("memberships", __name__)
+CONDITIONS: Final = ("If-Match", "If-None-Match")
+ANSWERED: Final = ("ETag", "Location")
+
+
+@blueprint.put("/v1/teams/<int:team_id>/members/<int:employee_id>")
+@operation(
+    allow=WRITE,
+    body=Upload,
+    body_types=(JSON_TYPE,),
+    responses={200: MembershipRecord, 201: MembershipRecord},
+    problems=(409, 412, 502),
+)
+async def put_member(team_id: int, employee_id: int, body: UploadStream) -> Response:
+    """Put someone into a team, or change their part in it; only who is there and active can be put."""
+    parts = gateway()
+    headers = {name: request.headers[name] for name in CONDITIONS if name in request.headers}
+    content = await _whole(body)
+    told = await memberships.put_member(
+        parts.employees, parts.teams, ask(), team_id, employee_id, content, {**headers, "Content-Type": JSON_TYPE}
+    )
+    answered = {name: told.headers[name] for name in ANSWERED if name in told.headers}
+    return respond(told.content, told.status_code, answered)
+
+
+@blueprint.post("/v1/memberships/import")
+@operation(
+    allow=WRITE,
+    query=ImportQuery,
+    body=Upload,
+    body_types=TABLE_TYPES,
+    responses={200: ImportReport},
+    problems=(502,),
+    budget=math.inf,
+)
+async def import_memberships(query: ImportQuery, body: UploadStream) -> Response:
+    """Import memberships by team and username, with role and since where the file has them."""
+    parts = gateway()
+    report = await memberships.import_rows(parts.employees, parts.teams, ask(), body, atomic=query.atomic, dry_run=query.dry_run)
+    return respond(report)
+
+
+@blueprint.get("/v1/memberships/export")
+@operation(allow=READ, query=ExportQuery, responses={200: bytes}, response_types=TABLE_TYPES, problems=(406, 502), budget=math.inf)
+async def export_memberships(query: ExportQuery) -> Response:
+    """All memberships by team and username, as they were at one instant."""
+    parts = gateway()
+    rows = await memberships.export_rows(parts.employees, parts.teams, ask())
+    return export_table(query, "memberships", COLUMNS, rows)
+
+
+async def _whole(body: UploadStream) -> bytes:
+    """A small body that is passed on unread. Raises TooLarge."""
+    limit = current_app.extensions["settings"].max_body
+    content = bytearray()
+    async for piece in body:
+        content += piece
+        if len(content) > limit:
+            raise TooLarge(f"the body has more than {limit} bytes")
+    return bytes(content)

@@ -1,0 +1,79 @@
+"""The parts of an answer that is put together from several: what is asked at the same time, what may be missing, and how that is told.
+
+A part is required or optional. A required part's failure is the whole answer's. An optional part that fails is null, is named under
+`_parts`, and the answer says `X-Gateway-Complete: false`; an empty list always means that its owner said so.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from gateway.schemas import Failure
+from shared.errors import Problem
+
+Value = TypeVar("Value")
+Record = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Joined:
+    """A document and whether all of its parts are there."""
+
+    document: Record
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        return not self.failures
+
+
+class Parts:
+    """Runs the parts of one answer at the same time. With `strict` every part is required."""
+
+    def __init__(self, *, strict: bool) -> None:
+        self.strict = strict
+        self.failures: list[Failure] = []
+        self._group = asyncio.TaskGroup()
+        self.problems: list[Problem] = []
+
+    async def __aenter__(self) -> "Parts":
+        await self._group.__aenter__()
+        return self
+
+    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> bool | None:
+        try:
+            return await self._group.__aexit__(kind, error, trace)
+        except BaseExceptionGroup:
+            if self.problems:
+                raise self.problems[0] from None
+            raise
+
+    def require(self, work: Coroutine[Any, Any, Value]) -> "asyncio.Task[Value]":
+        """A part without which there is no answer: its Problem is raised when the block ends, and the other parts are given up."""
+        return self._group.create_task(self._required(work))
+
+    def add(self, name: str, work: Coroutine[Any, Any, Value]) -> "asyncio.Task[Value | None]":
+        """A part that may be missing: None, and noted among the failures."""
+        return self._group.create_task(self._required(work) if self.strict else self._optional(name, work))
+
+    def miss(self, name: str, problem: Problem) -> None:
+        """Note a missing part. With `strict`, raises the problem instead."""
+        if self.strict:
+            raise problem
+        self.problems.append(problem)
+        self.failures.append(Failure(part=name, status=problem.status, type=problem.type, detail=problem.detail))
+
+    async def _required(self, work: Coroutine[Any, Any, Value]) -> Value:
+        try:
+            return await work
+        except Problem as problem:
+            self.problems.append(problem)
+            raise
+
+    async def _optional(self, name: str, work: Coroutine[Any, Any, Value]) -> Value | None:
+        try:
+            return await work
+        except Problem as problem:
+            self.miss(name, problem)
+            return None
