@@ -133,8 +133,8 @@ def _read(source: sqlite3.Connection, table: str) -> tuple[list[str], Iterator[t
 
 
 def _insert(table: str, columns: list[str]) -> str:
-    return f'INSERT INTO "{table}" ({", ".join(map(_quoted, columns))}) VALUES ({", ".join("?" * len(columns))})'  # noqa: S608 - names from
-    the database itself
+    names, marks = ", ".join(map(_quoted, columns)), ", ".join("?" * len(columns))
+    return f'INSERT INTO "{table}" ({names}) VALUES ({marks})'  # noqa: S608 - names from the database itself
 
 
 def _quoted(name: str) -> str:
