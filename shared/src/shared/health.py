@@ -12,11 +12,12 @@ from shared.operations import PUBLIC, operation
 from shared.responses import respond
 
 Check = Callable[[], Awaitable[Any]]
+Detail = Callable[[], Any]
 PATIENCE = 1.0  # seconds for all checks
 
 
-def health_blueprint(checks: Mapping[str, Check], metrics: Metrics | None) -> Blueprint:
-    """Routes for probes. `checks` raise when something is not ready; they run at the same time."""
+def health_blueprint(checks: Mapping[str, Check], metrics: Metrics | None, details: Mapping[str, Detail] | None = None) -> Blueprint:
+    """Routes for probes. `checks` raise when something is not ready; they run at the same time. `details` are told and decide nothing."""
     health = Blueprint("health", __name__)
 
     @health.get("/livez")
@@ -35,7 +36,10 @@ def health_blueprint(checks: Mapping[str, Check], metrics: Metrics | None) -> Bl
         found = dict(zip(checks, results, strict=True))
         if any(result != "ok" for result in results):
             raise Overloaded("not ready", checks=found)
-        return respond({"status": "ready", "checks": found})
+        document: dict[str, Any] = {"status": "ready", "checks": found}
+        if details:
+            document["details"] = {name: detail() for name, detail in details.items()}
+        return respond(document)
 
     if metrics is not None:
 

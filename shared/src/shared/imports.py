@@ -53,34 +53,38 @@ class Spooled(Generic[Row]):
     row: Row
 
 
-class Abandoned(Exception):  # noqa: N818 - not an error: its caller left
+class Abandoned(Exception):
     """Nobody waits for this import any more."""
 
 
-class _RolledBack(Exception):  # noqa: N818 - ends a write unit whose work is not to be kept
+class _RolledBack(Exception):
     pass
 
 
 _TABLES = """
 PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -8192;
-CREATE TABLE row (line INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, after TEXT, data BLOB NOT NULL);
-CREATE TABLE waiting (place INTEGER PRIMARY KEY, line INTEGER NOT NULL, round INTEGER NOT NULL, field TEXT NOT NULL, message TEXT NOT NULL);
-CREATE TABLE refusal (line INTEGER PRIMARY KEY, field TEXT NOT NULL, message TEXT NOT NULL);
+CREATE TABLE row (id INTEGER PRIMARY KEY, line INTEGER NOT NULL, key TEXT NOT NULL UNIQUE, after TEXT, data BLOB NOT NULL);
+CREATE TABLE waiting (place INTEGER PRIMARY KEY, id INTEGER NOT NULL, round INTEGER NOT NULL, field TEXT NOT NULL, message TEXT NOT NULL);
+CREATE TABLE refusal (line INTEGER NOT NULL, field TEXT NOT NULL, message TEXT NOT NULL);
 """
 
-_OUT_OF_ORDER = "SELECT 1 FROM row JOIN row AS first ON first.key = row.after WHERE first.line >= row.line LIMIT 1"
+_OUT_OF_ORDER = "SELECT 1 FROM row JOIN row AS first ON first.key = row.after WHERE first.id >= row.id LIMIT 1"
 
 _ORDER = """
 CREATE INDEX row_after ON row (after) WHERE after IS NOT NULL;
-CREATE TABLE turn (place INTEGER PRIMARY KEY, line INTEGER NOT NULL UNIQUE);
-WITH RECURSIVE free (line, key) AS (
-    SELECT line, key FROM row WHERE after IS NULL OR NOT EXISTS (SELECT 1 FROM row AS first WHERE first.key = row.after)
+CREATE TABLE turn (place INTEGER PRIMARY KEY, id INTEGER NOT NULL UNIQUE);
+WITH RECURSIVE free (id, key) AS (
+    SELECT id, key FROM row WHERE after IS NULL OR NOT EXISTS (SELECT 1 FROM row AS first WHERE first.key = row.after)
     UNION ALL
-    SELECT row.line, row.key FROM free JOIN row ON row.after = free.key
+    SELECT row.id, row.key FROM free JOIN row ON row.after = free.key
     ORDER BY 1
-) INSERT INTO turn (line) SELECT line FROM free;
-INSERT INTO turn (line) SELECT line FROM row WHERE line NOT IN (SELECT line FROM turn) ORDER BY line;
-"""  # ORDER BY makes the recursion's queue one by line (SQLite, "The WITH Clause"); rows that are after each other in a circle come last
+) INSERT INTO turn (id) SELECT id FROM free;
+INSERT INTO turn (id) SELECT id FROM row WHERE id NOT IN (SELECT id FROM turn) ORDER BY id;
+"""  # ORDER BY makes the recursion's queue one by id (SQLite, "The WITH Clause"); rows that are after each other in a circle come last
+
+
+Taken = tuple[int, int, int, bytes]
+"""A row's place in the order of things, its id, its line, its values."""
 
 
 class Spool(Generic[Row]):
@@ -93,7 +97,8 @@ class Spool(Generic[Row]):
         self._file = sqlite3.connect("", check_same_thread=False, isolation_level=None)  # "": a file of its own, gone when closed
         self._file.executescript(_TABLES)
         self._file.execute("BEGIN")
-        self._next = "SELECT line, line, data FROM row WHERE line > ? ORDER BY line LIMIT ?"
+        self._next = "SELECT id, id, line, data FROM row WHERE id > ? ORDER BY id LIMIT ?"
+        self._count = 0
         self._at = 0
         self._round = 0
         self._progress = False
@@ -102,14 +107,16 @@ class Spool(Generic[Row]):
 
     def put(self, rows: Sequence[Spooled[Row]]) -> None:
         """Adds rows. A key that an earlier line had is refused, so that one file means the same in any order."""
-        values = [(one.line, one.key, one.after, self._encode(one.row)) for one in rows]
-        statement = "INSERT INTO row (line, key, after, data) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        numbered = list(enumerate(rows, self._count + 1))
+        self._count += len(rows)
+        values = [(id_, one.line, one.key, one.after, self._encode(one.row)) for id_, one in numbered]
+        statement = "INSERT INTO row (id, line, key, after, data) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
         if self._file.executemany(statement, values).rowcount == len(rows):
             return
-        for one in rows:
-            (first,) = self._file.execute("SELECT line FROM row WHERE key = ?", (one.key,)).fetchone()
-            if first != one.line:
-                self.refuse([(one.line, "", f"the same was already on line {first}")])
+        for id_, one in numbered:
+            first, line = self._file.execute("SELECT id, line FROM row WHERE key = ?", (one.key,)).fetchone()
+            if first != id_:
+                self.refuse([(one.line, "", f"the same was already on line {line}")])
 
     def refuse(self, refusals: Sequence[tuple[int, str, str]]) -> None:
         """Notes refused rows: line, field, message."""
@@ -122,7 +129,7 @@ class Spool(Generic[Row]):
             if not self._closed and self._file.execute(_OUT_OF_ORDER).fetchone():
                 for statement in _ORDER.split(";"):
                     self._file.execute(statement)
-                self._next = "SELECT place, line, data FROM turn JOIN row USING (line) WHERE place > ? ORDER BY place LIMIT ?"
+                self._next = "SELECT place, id, line, data FROM turn JOIN row USING (id) WHERE place > ? ORDER BY place LIMIT ?"
 
     def step(self, conn: Connection, apply: Apply[Row]) -> bool:
         """Applies the next rows; false when none are left. Raises Abandoned after `close`."""
@@ -132,12 +139,12 @@ class Spool(Generic[Row]):
                 raise Abandoned
             taken = self._take()
             if taken:
-                self._settle(taken, apply(conn, [self._decode(data) for _, _, data in taken]))
+                self._settle(taken, apply(conn, [self._decode(one[-1]) for one in taken]))
             return bool(taken)
 
     def refusals(self) -> Iterator[list[tuple[int, str, str]]]:
         """Line, field and message of every refused row in the order of the file, some at a time."""
-        rows = self._file.execute("SELECT line, field, message FROM refusal ORDER BY line")
+        rows = self._file.execute("SELECT line, field, message FROM refusal ORDER BY line, rowid")
         while some := rows.fetchmany(BATCH):
             yield some
 
@@ -150,7 +157,7 @@ class Spool(Generic[Row]):
             finally:
                 self._lock.release()
 
-    def _take(self) -> list[tuple[int, int, bytes]]:
+    def _take(self) -> list[Taken]:
         if not self._round:
             if fresh := self._file.execute(self._next, (self._at, BATCH)).fetchall():
                 self._at = fresh[-1][0]
@@ -166,28 +173,28 @@ class Spool(Generic[Row]):
         self._progress = False
         return self._take_waiting()
 
-    def _take_waiting(self) -> list[tuple[int, int, bytes]]:
-        statement = "SELECT place, line, data FROM waiting JOIN row USING (line) WHERE round = ? ORDER BY place LIMIT ?"
+    def _take_waiting(self) -> list[Taken]:
+        statement = "SELECT place, id, line, data FROM waiting JOIN row USING (id) WHERE round = ? ORDER BY place LIMIT ?"
         found = self._file.execute(statement, (self._round, BATCH)).fetchall()
-        self._file.executemany("DELETE FROM waiting WHERE place = ?", [(place,) for place, _, _ in found])
+        self._file.executemany("DELETE FROM waiting WHERE place = ?", [one[:1] for one in found])
         return found
 
-    def _settle(self, taken: Sequence[tuple[int, int, bytes]], outcomes: Sequence[Outcome]) -> None:
+    def _settle(self, taken: Sequence[Taken], outcomes: Sequence[Outcome]) -> None:
         waiting = []
         refused = []
-        for (place, line, _), outcome in zip(taken, outcomes, strict=True):
+        for (place, id_, line, _), outcome in zip(taken, outcomes, strict=True):
             if isinstance(outcome, Refused):
                 refused.append((line, outcome.field, outcome.message))
             elif isinstance(outcome, Waits):
-                waiting.append((place, line, self._round + 1, outcome.field, outcome.message))
+                waiting.append((place, id_, self._round + 1, outcome.field, outcome.message))
             else:
                 self.counts[outcome] += 1
                 self._progress = self._progress or outcome != "unchanged"
-        self._file.executemany("INSERT INTO waiting (place, line, round, field, message) VALUES (?, ?, ?, ?, ?)", waiting)
+        self._file.executemany("INSERT INTO waiting (place, id, round, field, message) VALUES (?, ?, ?, ?, ?)", waiting)
         self.refuse(refused)
 
     def _give_up(self) -> None:
-        self.refuse(self._file.execute("SELECT line, field, message FROM waiting").fetchall())
+        self.refuse(self._file.execute("SELECT line, field, message FROM waiting JOIN row USING (id)").fetchall())
         self._file.execute("DELETE FROM waiting")
 
 

@@ -19,7 +19,7 @@ from shared.config import ServiceSettings, SettingsError
 from shared.edge import Edge
 from shared.errors import Forbidden
 from shared.exchange import exchange_of
-from shared.health import Check, health_blueprint
+from shared.health import Check, Detail, health_blueprint
 from shared.home import home_blueprint
 from shared.identity import OPEN, Caller, KeyFault, Trust, Verifier, bearer
 from shared.json import MsgspecProvider
@@ -147,12 +147,14 @@ def create_service(
     identify: Identify | None = None,
     trusts: Sequence[Trust] = (),
     checks: Mapping[str, Check] | None = None,
+    details: Mapping[str, Detail] | None = None,
     session_interface: SessionInterface | None = None,
     middleware: Middleware | None = None,
     endpoints: Sequence[Mapping[str, Any]] = (),
     log: Any = None,
 ) -> Service:
-    """The app of a service. `checks` are asked by /readyz (name → coroutine function that raises when not ready).
+    """The app of a service. `checks` are asked by /readyz (name → coroutine function that raises when not ready);
+    `details` are functions whose values it shows beside them.
 
     Callers come from bearer assertions for the audience `name`, signed by a key of `settings.identity_keys` or of `trusts`;
     `identify` replaces that. `middleware` stands between the edge and Quart; `endpoints` are those that it answers, for `GET /`.
@@ -169,7 +171,7 @@ def create_service(
     metrics = Metrics()
     app.extensions.update(log=log, metrics=metrics, settings=settings)
     problems.install(app, log)
-    for blueprint in (*blueprints, health_blueprint(checks or {}, metrics if settings.metrics else None)):
+    for blueprint in (*blueprints, health_blueprint(checks or {}, metrics if settings.metrics else None, details)):
         app.register_blueprint(blueprint)
     app.register_blueprint(home_blueprint(name, version, description, endpoints))
     app.adopt_operations()

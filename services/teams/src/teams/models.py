@@ -15,6 +15,18 @@ from shared.db import exact_text
 from shared.records import versions
 from shared.words import fold, words
 
+FIELDS = ("id", "slug", "name", "description", "parent_id", "external_id", "version", "created_at", "updated_at")
+"""What a team's document shows, in this order."""
+
+MEMBERSHIP_FIELDS = ("id", "team_id", "employee_id", "role", "since", "version", "created_at", "updated_at")
+"""The same of a membership."""
+
+MAX_DEPTH = 1000
+"""Levels of the tree: with it the paths and the recursions over the tree are bounded."""
+
+MAX_PATHS = 5
+"""Paths told for each effective member."""
+
 metadata = MetaData()
 log = log_tables(metadata)
 

@@ -9,22 +9,20 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-MAX_DEPTH = 1000
-"""Levels of the tree: with it the paths and the recursions over the tree are bounded."""
+from teams.models import FIELDS, MAX_DEPTH, MAX_PATHS
 
-MAX_PATHS = 5
-"""Paths told for each effective member."""
-
-_CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+_CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 _LINE = rf"^[^\s{_CONTROL}]([^{_CONTROL}]*[^\s{_CONTROL}])?(?!\n)$"
 _SLUG = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(?!\n)$"
+_ONE_LINE = {"expected": "one line of text without blanks at its ends"}
+_SLUG_WORDS = {"expected": "lower-case letters a-z, digits, and dashes between them"}
 
 Id = Annotated[int, Meta(ge=1, le=2**63 - 1, description="Given by the service, never reused.")]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-Slug = Annotated[str, Meta(min_length=1, max_length=64, pattern=_SLUG, description="Unique; lower-case ASCII letters, digits and dashes within.")]
-Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=_LINE)]
-Description = Annotated[str, Meta(min_length=1, max_length=1000, pattern=_LINE)]
-ExternalId = Annotated[str, Meta(min_length=1, max_length=200, pattern=_LINE)]
+Slug = Annotated[str, Meta(min_length=1, max_length=64, pattern=_SLUG, extra=_SLUG_WORDS, description="Unique.")]
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=_LINE, extra=_ONE_LINE)]
+Description = Annotated[str, Meta(min_length=1, max_length=1000, pattern=_LINE, extra=_ONE_LINE)]
+ExternalId = Annotated[str, Meta(min_length=1, max_length=200, pattern=_LINE, extra=_ONE_LINE)]
 Role = Literal["lead", "member"]
 Date = datetime.date
 DateText = Annotated[str, Meta(min_length=10, max_length=10, extra_json_schema={"format": "date"})]
@@ -32,7 +30,8 @@ Moment = Annotated[str, Meta(min_length=27, max_length=27, extra_json_schema={"f
 Depth = Annotated[int, Meta(ge=1, le=MAX_DEPTH)]
 Path = Annotated[list[Slug], Meta(min_length=1, max_length=MAX_DEPTH)]
 Paths = Annotated[
-    list[Path], Meta(min_length=1, max_length=MAX_PATHS, description="Shortest first, each from the team asked for to the one with the membership.")
+    list[Path],
+    Meta(min_length=1, max_length=MAX_PATHS, description="Shortest first, each from the team asked for to the one with the membership."),
 ]
 
 
@@ -60,10 +59,6 @@ class Team(Struct):
     updated_at: Moment
 
 
-FIELDS: tuple[str, ...] = Team.__struct_fields__
-WRITABLE: tuple[str, ...] = TeamBody.__struct_fields__
-
-
 class Subteam(Team):
     """A team below another; its depth counts from that one."""
 
@@ -76,7 +71,7 @@ def _absent(names: tuple[str, ...]) -> list[tuple[str, Any, Any]]:
     return [(name, types[name] | UnsetType, UNSET) for name in names]
 
 
-TeamPatch = msgspec.defstruct("TeamPatch", _absent(WRITABLE), kw_only=True, forbid_unknown_fields=True)
+TeamPatch = msgspec.defstruct("TeamPatch", _absent(TeamBody.__struct_fields__), kw_only=True, forbid_unknown_fields=True)
 """A merge patch (RFC 7396): what is absent stays, null clears."""
 
 
@@ -85,9 +80,9 @@ class TeamRow(Struct, kw_only=True, forbid_unknown_fields=True):
 
     slug: Slug
     name: Name | UnsetType = UNSET
-    description: Description | None | UnsetType = UNSET
-    parent: Slug | None | UnsetType = UNSET
-    external_id: ExternalId | None | UnsetType = UNSET
+    description: Description | UnsetType | None = UNSET
+    parent: Slug | UnsetType | None = UNSET
+    external_id: ExternalId | UnsetType | None = UNSET
 
 
 class MembershipRow(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -95,8 +90,8 @@ class MembershipRow(Struct, kw_only=True, forbid_unknown_fields=True):
 
     team: Slug
     employee_id: Id
-    role: Role | None | UnsetType = UNSET
-    since: Date | None | UnsetType = UNSET
+    role: Role | UnsetType | None = UNSET
+    since: Date | UnsetType | None = UNSET
     line: Id | UnsetType = UNSET
 
 
@@ -136,3 +131,122 @@ class EffectiveMembership(Struct):
     employee_id: Id
     role: Role | None
     paths: Paths
+
+
+Next = Annotated[str, Meta(max_length=4000)] | None
+
+
+class TeamPage(Struct):
+    """A page of a list. With `fields`, the items have only those."""
+
+    items: Annotated[list[Team], Meta(max_length=200)]
+    next: Next
+    total: Count | UnsetType = UNSET
+
+
+class SubteamPage(Struct):
+    """A page of the teams below a team."""
+
+    items: Annotated[list[Subteam], Meta(max_length=200)]
+    next: Next
+    total: Count | UnsetType = UNSET
+
+
+class MembershipPage(Struct):
+    """A page of memberships."""
+
+    items: Annotated[list[Membership], Meta(max_length=200)]
+    next: Next
+    total: Count | UnsetType = UNSET
+
+
+class EffectiveMemberPage(Struct):
+    """A page of who is in a team or below it."""
+
+    items: Annotated[list[EffectiveMember], Meta(max_length=200)]
+    next: Next
+    total: Count | UnsetType = UNSET
+
+
+class MembershipItem(Struct):
+    """A membership; with `effective` a team that someone is in, directly (then `role` says as what) or through those below it."""
+
+    team_id: Id
+    employee_id: Id
+    role: Role | None
+    id: Id | UnsetType = UNSET
+    since: DateText | UnsetType = UNSET
+    version: Id | UnsetType = UNSET
+    created_at: Moment | UnsetType = UNSET
+    updated_at: Moment | UnsetType = UNSET
+    slug: Slug | UnsetType = UNSET
+    paths: Paths | UnsetType = UNSET
+
+
+class AnyMembershipPage(Struct):
+    """A page of memberships."""
+
+    items: Annotated[list[MembershipItem], Meta(max_length=200)]
+    next: Next
+    total: Count | UnsetType = UNSET
+
+
+SORTS = ("id", "slug", "name", "created_at", "updated_at")
+SortName = Literal[tuple(f"{sign}{name}" for name in SORTS for sign in ("", "-"))]  # type: ignore[valid-type]  # as many as there are sorts
+FieldName = Literal[FIELDS]  # type: ignore[valid-type]  # as many as there are fields
+Fields = Annotated[list[FieldName], Meta(min_length=1, max_length=100, description="Only these fields of each team.")]
+Ids = Annotated[list[Id], Meta(min_length=1, max_length=100)]
+
+
+class PageQuery(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Which page of a list."""
+
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+    cursor: Annotated[str, Meta(min_length=1, max_length=4000)] | None = None
+    count: bool = False
+
+
+class TeamsQuery(PageQuery, kw_only=True, forbid_unknown_fields=True):
+    """Filters are joined by 'and'."""
+
+    q: Annotated[str, Meta(max_length=200, description="Each word begins a word of the slug or the name.")] | None = None
+    parent_id: Id | Literal["none"] | None = None
+    slug: Annotated[list[Slug], Meta(min_length=1, max_length=100)] | None = None
+    id: Ids | None = None
+    sort: SortName = "id"
+    fields: Fields | None = None
+
+
+class TeamQuery(Struct, kw_only=True, forbid_unknown_fields=True):
+    fields: Fields | None = None
+
+
+class DeleteQuery(Struct, kw_only=True, forbid_unknown_fields=True):
+    subteams: Annotated[Literal["reparent", "delete"], Meta(description="Subteams go to the team's parent, or are deleted too.")] | None = (
+        None
+    )
+
+
+class SubteamsQuery(PageQuery, kw_only=True, forbid_unknown_fields=True):
+    depth: Annotated[int, Meta(ge=1, le=MAX_DEPTH, description="How many levels down.")] = 1
+    fields: Fields | None = None
+
+
+class EffectiveQuery(PageQuery, kw_only=True, forbid_unknown_fields=True):
+    include: Annotated[Literal["inactive"], Meta(description="List inactive people too.")] | None = None
+
+
+class MembersQuery(EffectiveQuery, kw_only=True, forbid_unknown_fields=True):
+    role: Role | None = None
+
+
+class MembershipsQuery(MembersQuery, kw_only=True, forbid_unknown_fields=True):
+    employee_id: Ids | None = None
+    team_id: Ids | None = None
+    effective: Annotated[bool, Meta(description="Every team that one employee is in, also through teams below it.")] = False
+
+
+class ChangesQuery(Struct, kw_only=True, forbid_unknown_fields=True):
+    after: Annotated[str, Meta(min_length=1, max_length=200, description="The id of the last event that was seen.")] | None = None
+    wait: Annotated[int, Meta(ge=0, le=60, description="Seconds to wait for the next change when there is none yet.")] = 0
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100

@@ -10,12 +10,10 @@ from shared.db import Connection, Database, Query, any_of
 from shared.etags import Precondition
 from shared.records import Record, Records
 from teams.errors import EmployeeDeleted, NoSuchMember, NoSuchTeam
-from teams.models import log, memberships, memberships_versions, people, teams
-from teams.schemas import Membership
+from teams.models import MEMBERSHIP_FIELDS, log, memberships, memberships_versions, people, teams
 
 RECORDS = Records("membership", memberships, memberships_versions, log)
-FIELDS: tuple[str, ...] = Membership.__struct_fields__
-COLUMNS = [memberships.c[name] for name in FIELDS]
+COLUMNS = [memberships.c[name] for name in MEMBERSHIP_FIELDS]
 
 _is_this = (memberships.c.team_id == bindparam("team_id"), memberships.c.employee_id == bindparam("employee_id"))
 _ONE = Query(select(*COLUMNS).where(*_is_this))
@@ -25,13 +23,13 @@ _OF_PEOPLE = Query(select(memberships).where(any_of(memberships.c.employee_id, "
 _DELETED = Query(select(people.c.employee_id).where(any_of(people.c.employee_id, "employee_ids"), people.c.deleted.is_(True)))
 
 
-async def get(db: Database, team_id: int, employee_id: int) -> Membership:
-    """One membership. Raises NoSuchTeam, NoSuchMember."""
+async def get(db: Database, team_id: int, employee_id: int) -> tuple[Any, ...]:
+    """One membership: the columns of MEMBERSHIP_FIELDS. Raises NoSuchTeam, NoSuchMember."""
     row = await db.one(_ONE, team_id=team_id, employee_id=employee_id)
     if row is None:
         await demand_team(db, team_id)
         raise NoSuchMember(team_id, employee_id)
-    return Membership(*row)
+    return row
 
 
 async def demand_team(db: Database, team_id: int) -> None:
@@ -42,7 +40,7 @@ async def demand_team(db: Database, team_id: int) -> None:
 
 def present(record: Mapping[str, Any]) -> dict[str, Any]:
     """A stored row as the document of its membership."""
-    return {name: record[name] for name in FIELDS}
+    return {name: record[name] for name in MEMBERSHIP_FIELDS}
 
 
 def find(conn: Connection, team_id: int, employee_id: int) -> Record | None:

@@ -11,8 +11,7 @@ from shared.errors import FieldError
 from shared.etags import Precondition
 from shared.records import Record, Records
 from teams.errors import HasSubteams, NoSuchTeam, refuse
-from teams.models import computed, log, team_tokens, teams, teams_versions
-from teams.schemas import FIELDS, MAX_DEPTH, Team
+from teams.models import FIELDS, MAX_DEPTH, computed, log, team_tokens, teams, teams_versions
 from teams.store import members, tree
 
 RECORDS = Records("team", teams, teams_versions, log, computed)
@@ -26,12 +25,12 @@ _ADD_TOKEN = Query(insert(team_tokens))
 _END_TOKENS = Query(delete(team_tokens).where(team_tokens.c.team_id == bindparam("id_of_team")))
 
 
-async def get(db: Database, team_id: int) -> Team:
-    """One team. Raises NoSuchTeam."""
+async def get(db: Database, team_id: int) -> tuple[Any, ...]:
+    """One team: the columns of FIELDS. Raises NoSuchTeam."""
     row = await db.one(_BY_ID, team_id=team_id)
     if row is None:
         raise NoSuchTeam(team_id)
-    return Team(*row)
+    return row
 
 
 def present(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,10 +60,11 @@ def update(conn: Connection, team_id: int, values: Mapping[str, Any], condition:
     return change(conn, before, values, author)
 
 
-def remove(
-    conn: Connection, team_id: int, subteams: Literal["reparent", "delete"] | None, condition: Precondition, author: Author
-) -> None:
-    """Delete a team; its memberships end. Its subteams go to its parent or are deleted with it. Raises NoSuchTeam, HasSubteams, PreconditionFailed."""
+def remove(conn: Connection, team_id: int, subteams: Literal["reparent", "delete"] | None, condition: Precondition, author: Author) -> None:
+    """Delete a team; its memberships end. Its subteams go to its parent, or are deleted with it.
+
+    Raises NoSuchTeam, HasSubteams, PreconditionFailed.
+    """
     before = current(conn, team_id)
     condition.check(before["version"])
     if subteams is None:
@@ -83,13 +83,12 @@ def remove(
 def check(conn: Connection, values: Mapping[str, Any], before: Record | None) -> None:
     """Refuse values that can't stand beside the other teams; `before` is the team that gets them, None for a new one."""
     taken, wrong = [], []
-    if "slug" in values and (before is None or values["slug"] != before["slug"]):
-        if conn.one(_ID_OF_SLUG, slug=values["slug"]) is not None:
-            taken.append(FieldError("slug", f"there is a team {values['slug']} already"))
-    parent_id = values.get("parent_id")
-    if parent_id is not None and (before is None or parent_id != before["parent_id"]):
-        if fault := fault_of_parent(conn, parent_id, None if before is None else before["id"]):
-            wrong.append(FieldError("parent_id", fault))
+    was = before or {"id": None, "slug": None, "parent_id": None}
+    slug, parent_id = values.get("slug", was["slug"]), values.get("parent_id", was["parent_id"])
+    if slug != was["slug"] and conn.one(_ID_OF_SLUG, slug=slug) is not None:
+        taken.append(FieldError("slug", f"there is a team {slug} already"))
+    if parent_id is not None and parent_id != was["parent_id"] and (fault := fault_of_parent(conn, parent_id, was["id"])):
+        wrong.append(FieldError("parent_id", fault))
     refuse(taken, wrong)
 
 

@@ -1,7 +1,7 @@
 """What is above and below a team, each answer by one recursive query that reads alike on both databases.
 
 A path is the slugs of teams from the one asked for to the one that holds the membership, joined by `/`, which no slug has: it sorts
-byte by byte, and is split again by `paths_of`.
+byte by byte, and is split again by `by_first`.
 """
 
 from collections.abc import Iterable
@@ -9,12 +9,11 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, bindparam, case, func, literal, null, or_, select
+from sqlalchemy import CTE, ColumnElement, Select, bindparam, case, func, literal, null, or_, select, true
 from sqlalchemy.types import BigInteger
 
-from shared.db import Query, any_of
-from teams.models import memberships, people, teams
-from teams.schemas import MAX_DEPTH, MAX_PATHS
+from shared.db import Query
+from teams.models import MAX_DEPTH, MAX_PATHS, memberships, people, teams
 
 Row = tuple[Any, ...]
 
@@ -34,7 +33,7 @@ def _below() -> CTE:
     )
 
 
-def _depths() -> CTE:
+def depths() -> CTE:
     """The same without paths, down to `levels`."""
     down = select(teams.c.id, literal(0, BigInteger).label("depth")).where(teams.c.id == bindparam("team_id")).cte("down", recursive=True)
     child = teams.alias("child")
@@ -86,7 +85,7 @@ def _of_person(everyone: bool) -> CTE:
 def visible(everyone: bool) -> ColumnElement[bool]:
     """Whether a membership is listed: those of people known to be inactive or gone are not, unless `everyone` is asked for."""
     if everyone:
-        return literal(True).is_(True) if False else and_(True)
+        return true()
     hidden = select(literal(1)).where(
         people.c.employee_id == memberships.c.employee_id, or_(people.c.deleted.is_(True), people.c.status != "active")
     )
@@ -124,9 +123,15 @@ def _effective_teams(everyone: bool) -> Select[Any]:
     page = select(up.c.id).where(up.c.id > bindparam("after")).distinct().order_by(up.c.id).limit(bindparam("limit")).cte("page")
     place = func.row_number().over(partition_by=up.c.id, order_by=(up.c.depth, up.c.path))
     role = case((up.c.depth == 0, up.c.role), else_=null())
-    ranked = select(up.c.id, up.c.slug, role.label("role"), up.c.path, place.label("place")).join_from(up, page, page.c.id == up.c.id).cte("ranked")
+    ranked = (
+        select(up.c.id, up.c.slug, role.label("role"), up.c.path, place.label("place"))
+        .join_from(up, page, page.c.id == up.c.id)
+        .cte("ranked")
+    )
     return (
-        select(ranked.c.id, ranked.c.slug, ranked.c.role, ranked.c.path).where(ranked.c.place <= MAX_PATHS).order_by(ranked.c.id, ranked.c.place)
+        select(ranked.c.id, ranked.c.slug, ranked.c.role, ranked.c.path)
+        .where(ranked.c.place <= MAX_PATHS)
+        .order_by(ranked.c.id, ranked.c.place)
     )
 
 
@@ -135,19 +140,16 @@ def _counted(source: Select[Any]) -> Select[Any]:
 
 
 def _count_effective_members(everyone: bool) -> Select[Any]:
-    within = memberships.join(down := _below_without_paths(), down.c.id == memberships.c.team_id)
+    down = depths()
+    within = memberships.join(down, down.c.id == memberships.c.team_id)
     return _counted(select(memberships.c.employee_id).select_from(within).where(visible(everyone)).distinct())
-
-
-def _below_without_paths() -> CTE:
-    return _depths()
 
 
 _up = _above()
 LINE_UP = Query(select(_up.c.id).order_by(_up.c.distance))
 """The ids of a team and those above it, nearest first: `team_id`."""
 
-_down = _depths()
+_down = depths()
 HEIGHT = Query(select(func.max(_down.c.depth)))
 """Levels below a team, none is 0: `team_id`, `levels`."""
 
@@ -161,15 +163,13 @@ EFFECTIVE_TEAMS = {everyone: Query(_effective_teams(everyone)) for everyone in (
 """team_id, slug, role, path: `employee_id`, `after` (a team_id), `limit` (teams, not rows)."""
 
 COUNT_EFFECTIVE_MEMBERS = {everyone: Query(_count_effective_members(everyone)) for everyone in (False, True)}
-COUNT_EFFECTIVE_TEAMS = {
-    everyone: Query(_counted(select(_person.c.id).distinct())) for everyone in (False, True) for _person in [_of_person(everyone)]
-}
+"""`team_id`, `levels`."""
+
+COUNT_EFFECTIVE_TEAMS = {everyone: Query(_counted(select(_of_person(everyone).c.id).distinct())) for everyone in (False, True)}
+"""`employee_id`."""
 
 
-def paths_of(rows: Iterable[Row], key: int) -> list[tuple[Row, list[list[str]]]]:
-    """The first row of each run with the same first `key` columns, and the paths (last column) of all of the run."""
-    found = []
-    for _, run in groupby(rows, itemgetter(*range(key))):
-        some = list(run)
-        found.append((some[0], [row[-1].split("/") for row in some]))
-    return found
+def by_first(rows: Iterable[Row]) -> list[Row]:
+    """One row for each run with the same first column: the first of the run, with the paths (last column) of all of it."""
+    runs = [list(run) for _, run in groupby(rows, itemgetter(0))]
+    return [(*run[0][:-1], [row[-1].split("/") for row in run]) for run in runs]

@@ -1,0 +1,5 @@
+"""Teams: the tree of teams, and who is in them."""
+
+from teams.app import create_app
+
+__all__ = ["create_app"]

@@ -1,0 +1,13 @@
+"""Teams and their memberships on the database: reads are coroutines of a Database, writes are units of a Connection."""
+
+from shared.feed import Feed, FeedEntity
+from shared.idempotency import Idempotency
+from teams.models import log, memberships_versions, teams_versions
+from teams.store import members, teams
+
+FEED = Feed(
+    "/teams", log, {"team": FeedEntity(teams_versions, teams.present), "membership": FeedEntity(memberships_versions, members.present)}
+)
+ONCE = Idempotency(log)
+
+__all__ = ["FEED", "ONCE"]

@@ -1,0 +1,75 @@
+"""Rows of imports, applied in batches inside a unit: by slug, and by slug and employee. What is refused or waits has written nothing."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select
+
+from shared.changes import Author
+from shared.db import Connection, Query, any_of
+from shared.imports import Outcome, Refused, Waits
+from shared.records import Record
+from teams.models import memberships
+from teams.models import teams as table
+from teams.store import members, teams
+
+Row = Mapping[str, Any]
+"""A row's values; a column that the file has not is absent, an empty cell is None."""
+
+_BY_SLUG = Query(select(table).where(any_of(table.c.slug, "slugs")))
+_IDS = Query(select(table.c.slug, table.c.id).where(any_of(table.c.slug, "slugs")))
+_OF_TEAMS = Query(select(memberships).where(any_of(memberships.c.team_id, "team_ids"), any_of(memberships.c.employee_id, "employee_ids")))
+
+
+def apply_teams(conn: Connection, rows: Sequence[Row], author: Author) -> list[Outcome]:
+    """Teams by slug; `parent` is a slug too, which may be a row's before it."""
+    slugs = {row["slug"] for row in rows} | {row["parent"] for row in rows if row.get("parent")}
+    known = {record["slug"]: record for record in map(teams.RECORDS.record, conn.all(_BY_SLUG, slugs=sorted(slugs)))}
+    return [_apply_team(conn, row, known, author) for row in rows]
+
+
+def _apply_team(conn: Connection, row: Row, known: dict[str, Record], author: Author) -> Outcome:
+    before = known.get(row["slug"])
+    values = {name: row[name] for name in ("name", "description", "external_id") if name in row}
+    if values.get("name", "" if before else None) is None:
+        return Refused("name", "required")
+    if "parent" in row:
+        parent = known.get(row["parent"]) if row["parent"] else None
+        if row["parent"] and parent is None:
+            return Waits("parent", f"there is no team {row['parent']}")
+        values["parent_id"] = parent["id"] if parent else None
+        moves = parent is not None and (before is None or before["parent_id"] != parent["id"])
+        if parent and moves and (fault := teams.fault_of_parent(conn, parent["id"], before["id"] if before else None)):
+            return Waits("parent", fault)
+    if before is None:
+        known[row["slug"]] = teams.add(conn, {"slug": row["slug"], **values}, author)
+        return "created"
+    known[row["slug"]] = after = teams.change(conn, before, values, author)
+    return "unchanged" if after is before else "updated"
+
+
+def apply_memberships(conn: Connection, rows: Sequence[Row], author: Author, *, following: bool) -> list[Outcome]:
+    """Memberships by team (a slug) and employee_id. An empty role is `member`; an empty since stays, or is today."""
+    ids: dict[str, int] = dict(conn.all(_IDS, slugs=sorted({row["team"] for row in rows})))  # type: ignore[arg-type]  # pairs
+    people = sorted({row["employee_id"] for row in rows})
+    gone = members.deleted_among(conn, people) if following else set()
+    found = map(members.RECORDS.record, conn.all(_OF_TEAMS, team_ids=sorted(ids.values()), employee_ids=people))
+    known = {(record["team_id"], record["employee_id"]): record for record in found}
+    today = conn.now()[:10]
+    outcomes: list[Outcome] = []
+    added: list[Row] = []
+    for row in rows:
+        team_id = ids.get(row["team"])
+        if team_id is None:
+            outcomes.append(Refused("team", f"there is no team {row['team']}"))
+        elif row["employee_id"] in gone:
+            outcomes.append(Refused("employee_id", f"employee {row['employee_id']} has been deleted"))
+        elif before := known.get((team_id, row["employee_id"])):
+            values = {"role": row.get("role", before["role"]) or "member", "since": row.get("since") or before["since"]}
+            outcomes.append("unchanged" if members.RECORDS.change(conn, before, values, author) is before else "updated")
+        else:
+            values = {"role": row.get("role") or "member", "since": row.get("since") or today}
+            added.append({"team_id": team_id, "employee_id": row["employee_id"], **values})
+            outcomes.append("created")
+    members.RECORDS.add_many(conn, added, author)
+    return outcomes

@@ -1,0 +1,133 @@
+"""What is known of employees: a small copy kept by their feed, and the memberships that end with it.
+
+A batch of events and the cursor after it are applied in one unit, so a crash on either side repeats nothing and loses nothing. An event
+of a reading that brings nothing new (`seq` seen already) changes nothing. When the feed must be read from its beginning again, a new
+reading starts; who was not met by its end is no longer there, and is taken for deleted.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select, update
+
+from shared.changes import Author
+from shared.db import Connection, Database, Query, any_of
+from teams.models import follower, people
+from teams.store import members
+
+FEED = "employees"
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An employee as of the change `seq` of their service; of someone deleted only the id need be known. `born` is when the record was made."""
+
+    employee_id: int
+    username: str
+    status: str
+    deleted: bool
+    born: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far the feed was read: the cursor of the last event applied (None: before the first), and whether its end was reached once."""
+
+    cursor: str | None
+    reading: int
+    complete: bool
+
+
+_COLUMNS = ("username", "status", "deleted", "born", "seq", "reading")
+_position = select(follower.c.cursor, follower.c.reading, follower.c.complete).where(follower.c.feed == FEED)
+_POSITION = Query(_position)
+_FIRST_POSITION = Query(insert(follower))
+_MOVE = Query(
+    update(follower)
+    .where(follower.c.feed == FEED)
+    .values(cursor=bindparam("new_cursor"), reading=bindparam("new_reading"), complete=bindparam("new_complete"))
+)
+_KNOWN = Query(select(people).where(any_of(people.c.employee_id, "employee_ids")))
+_ADD = Query(insert(people))
+_CHANGE = Query(
+    update(people)
+    .where(people.c.employee_id == bindparam("known_id"))
+    .values({name: bindparam(f"new_{name}", type_=people.c[name].type) for name in _COLUMNS})
+)
+_UNSEEN = Query(
+    select(people.c.employee_id)
+    .where(people.c.reading < bindparam("reading"), people.c.deleted.is_(False))
+    .order_by(people.c.employee_id)
+    .limit(_CHUNK)
+)
+_BURY = Query(update(people).where(any_of(people.c.employee_id, "employee_ids")).values(deleted=True))
+
+
+async def position(db: Database) -> Position:
+    """Where to read on."""
+    row = await db.one(_POSITION)
+    return Position(None, 1, False) if row is None else Position(*row)
+
+
+def apply(conn: Connection, at: Position, events: Sequence[Person], cursor: str, author: Author) -> int:
+    """Take in a batch that was read at `at`; the number of memberships that ended.
+
+    Nothing happens when the position is another one by now: someone else has applied what follows it.
+    """
+    if _position_now(conn) != at:
+        return 0
+    known = {row[0]: (Person(*row[:6]), row[6]) for row in conn.all(_KNOWN, employee_ids=sorted({one.employee_id for one in events}))}
+    new = known.keys() ^ {one.employee_id for one in events}
+    gone: set[int] = set()
+    met: dict[int, Person] = {}
+    for event in events:
+        before, reading = known.get(event.employee_id, (None, 0))
+        if before is not None and reading == at.reading and before.seq >= event.seq:
+            continue
+        after = replace(event, username=before.username, status=before.status, born=before.born) if event.deleted and before else event
+        if after.deleted or (before is not None and after.born != before.born):
+            gone.add(event.employee_id)  # deleted, or an id that a restored directory has given to someone else
+        known[event.employee_id] = after, at.reading
+        met[event.employee_id] = after
+    conn.run_many(_ADD, [_row(one, at.reading, "", "employee_id") for one in met.values() if one.employee_id in new])
+    conn.run_many(_CHANGE, [_row(one, at.reading, "new_", "known_id") for one in met.values() if one.employee_id not in new])
+    _move(conn, replace(at, cursor=cursor))
+    return members.end_all_of_people(conn, gone, author) if gone else 0
+
+
+def finish_reading(conn: Connection, at: Position, author: Author) -> int:
+    """The feed's end was reached: whom an earlier reading knew and this one did not meet is gone. The number of memberships that ended."""
+    if at.complete or _position_now(conn) != at:
+        return 0
+    ended = 0
+    while ids := [id_ for (id_,) in conn.all(_UNSEEN, reading=at.reading)]:
+        conn.run(_BURY, employee_ids=ids)
+        ended += members.end_all_of_people(conn, ids, author)
+    _move(conn, replace(at, complete=True))
+    return ended
+
+
+def read_anew(conn: Connection, at: Position) -> None:
+    """Go back to the feed's beginning: its cursor is from before a restore."""
+    if _position_now(conn) == at:
+        _move(conn, Position(None, at.reading + 1, False))
+
+
+def _position_now(conn: Connection) -> Position:
+    row = conn.one(_POSITION)
+    if row is None:
+        conn.run(_FIRST_POSITION, feed=FEED, cursor=None, reading=1, complete=False)
+        return Position(None, 1, False)
+    return Position(*row)
+
+
+def _move(conn: Connection, to: Position) -> None:
+    conn.run(_MOVE, new_cursor=to.cursor, new_reading=to.reading, new_complete=to.complete)
+
+
+def _row(one: Person, reading: int, prefix: str, id_name: str) -> dict[str, Any]:
+    values = (one.username, one.status, one.deleted, one.born, one.seq, reading)
+    return {id_name: one.employee_id} | {prefix + name: value for name, value in zip(_COLUMNS, values, strict=True)}
