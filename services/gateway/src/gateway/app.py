@@ -6,18 +6,19 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from quart import Quart
+from quart import Quart, Request
 
 from gateway import config
 from gateway.admin import ensure_admin
 from gateway.clients import UPSTREAMS, Rule, Upstream, public_rules
 from gateway.config import Settings
 from gateway.edge import GatewayEdge, Policies, Route, Table, own_routes, routes_of
+from gateway.errors import NotLoggedIn
 from gateway.forward import Forwarder
 from gateway.passwords import Passwords
 from gateway.routes import BLUEPRINTS
 from gateway.routes.context import EXTENSION, Parts
-from gateway.sessions import COOKIE, ISSUER, SCOPE_KEY, SessionCookies, Sessions
+from gateway.sessions import COOKIE, ISSUER, SCOPE_KEY, Session, SessionCookies, Sessions
 from shared.identity import Caller, Minter
 from shared.lifecycle import keep_database, make_database
 from shared.observe import logger
@@ -49,7 +50,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
         settings,
         BLUEPRINTS,
         description=DESCRIPTION,
-        identify=lambda request: request.scope[SCOPE_KEY].caller,
+        identify=_caller,
         checks={"database": db.ping},
         session_interface=cookies,
         middleware=edge.before,
@@ -59,7 +60,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
     _harden_cookie(app)
     edge.table = Table(routes_of(_own_routes(app)))
     passwords = Passwords()
-    app.extensions[EXTENSION] = Parts(upstreams["employees"], upstreams["teams"], sessions, passwords)
+    app.extensions[EXTENSION] = Parts(upstreams["employees"], upstreams["teams"], sessions, passwords, cookies.conceal)
     keep_database(app, db, "gateway", migrate=settings.migrate)
 
     @app.before_serving
@@ -75,6 +76,14 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
             await pool.aclose()
 
     return app
+
+
+def _caller(request: Request) -> Caller:
+    """Who asks, by what the edge left in the scope. It lets nobody through to an operation that is not public without a session."""
+    session: Any = request.scope.get(SCOPE_KEY)
+    if not isinstance(session, Session):
+        raise NotLoggedIn
+    return session.caller
 
 
 def _bearer(minter: Minter, service: str, caller: Caller) -> str:

@@ -6,6 +6,7 @@ there, belong to that account and its present generation, and be neither too old
 
 import asyncio
 import hashlib
+import hmac
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -62,6 +63,7 @@ class SessionCookies(SecureCookieSessionInterface):
 
     def __init__(self, keys: Sequence[str]) -> None:
         """`keys`: the first signs, all verify."""
+        self._key = keys[0]
         self.serializer_of_keys = URLSafeTimedSerializer(
             list(reversed(keys)),
             salt=self.salt,
@@ -75,6 +77,10 @@ class SessionCookies(SecureCookieSessionInterface):
     async def open_session(self, app: Quart, request: BaseRequestWebsocket) -> SecureCookieSession:
         session = request.scope.get(SCOPE_KEY)
         return SecureCookieSession(session.claims if isinstance(session, Session) else None)
+
+    def conceal(self, text: str) -> str:
+        """A digest keyed with the key that signs: equal for equal texts, and useless to whoever lacks the key."""
+        return hmac.digest(self._key.encode(), b"conceal:" + text.encode("utf-8", "surrogatepass"), "sha512").hex()
 
     def claims(self, cookie: bytes) -> dict[str, Any] | None:
         """What a cookie says, None when we have not signed it."""

@@ -14,6 +14,7 @@ from gateway.models import accounts, accounts_versions, log, passwords, sessions
 from shared.changes import Author
 from shared.db import Connection, Database, Query, UniqueViolation
 from shared.errors import Conflict, NotFound
+from shared.idempotency import Idempotency
 from shared.pages import Listing, Page, Sort
 from shared.records import Records
 from shared.words import fold
@@ -27,6 +28,8 @@ ACCOUNTS: Final = Records("account", accounts, accounts_versions, log, lambda va
 LISTING: Final = Listing(
     select(*SHOWN), accounts.c.id, sorts={"id": Sort(accounts.c.id), "username": Sort(accounts.c.username_key)}, filters={}
 )
+
+IDEMPOTENCY: Final = Idempotency(log)
 
 _COUNT: Final = Query(select(func.count()).select_from(accounts))
 _ACCOUNT: Final = Query(select(*SHOWN).where(accounts.c.id == bindparam("id")))
@@ -142,7 +145,7 @@ async def find_session(db: Database, digest: str) -> SessionRow | None:
     if row is None:
         return None
     *kept, generation, disabled = row
-    return SessionRow(*kept, valid=generation == kept[1] and not disabled)
+    return SessionRow(*kept, generation == kept[1] and not disabled)  # type: ignore[call-arg]  # a row of unknown length
 
 
 def begin_session(row: SessionRow, digest: str, *, ending: str | None, idle_before: str, begun_before: str) -> Unit:

@@ -62,14 +62,14 @@ def read(service: str, response: httpx.Response, kind: type[Kind]) -> tuple[Any,
     """The body as plain values and as `kind`. Raises BadGateway naming the service."""
     content_type = response.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() != "application/json":
-        raise BadGateway(f"{service} answered {content_type[:80] or 'nothing'} where JSON was due.")
+        raise BadGateway(f"The {service} service answered {content_type[:80] or 'nothing'} where JSON was due.")
     try:
         value = msgspec.json.decode(response.content)
         read_as = msgspec.convert(value, kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise BadGateway(f"{service} gave an answer that can't be used: {str(error)[:200]}") from error
+        raise BadGateway(f"The {service} service gave an answer that can't be used: {str(error)[:200]}") from error
     if isinstance(value, dict | list) and _too_deep(value):
-        raise BadGateway(f"{service} gave an answer more than {MAX_DEPTH} levels deep.")
+        raise BadGateway(f"The {service} service gave an answer more than {MAX_DEPTH} levels deep.")
     return value, read_as
 
 

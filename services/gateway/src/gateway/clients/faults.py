@@ -38,10 +38,10 @@ class _Told(msgspec.Struct):
 def failure(service: str, error: httpx.HTTPError) -> Problem:
     """The Problem for a request that got no usable answer."""
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
-        return ServiceUnavailable(f"{service} can't be asked at the moment.", service=service)
+        return ServiceUnavailable(f"The {service} service can't be asked now.", service=service)
     if isinstance(error, httpx.TimeoutException):
-        return UpstreamTimeout(f"{service} did not answer in time.", service=service)
-    return BadGateway(f"{service} gave no proper answer.", service=service)
+        return UpstreamTimeout(f"The {service} service did not answer in time.", service=service)
+    return BadGateway(f"The {service} service gave no answer that can be passed on.", service=service)
 
 
 def refusal(service: str, response: httpx.Response) -> Problem:
@@ -49,22 +49,22 @@ def refusal(service: str, response: httpx.Response) -> Problem:
     status = response.status_code
     told = _told(response)
     if status in SAME:
-        detail = told.detail or f"{service} refused the request."
+        detail = told.detail or f"The {service} service refused the request."
         return problem_of_status(status, detail, errors=told.errors, service=service)
     if status in BUSY:
         after = response.headers.get("retry-after", "")
         wait = int(after) if after.isascii() and after.isdigit() and len(after) < 6 else 1
-        return ServiceUnavailable(f"{service} can't answer at the moment.", retry_after=wait, service=service)
+        return ServiceUnavailable(f"The {service} service can't answer now.", retry_after=wait, service=service)
     if status == 504:
-        return UpstreamTimeout(f"{service} did not answer in time.", service=service)
-    return BadGateway(f"{service} answered {status}.", service=service)
+        return UpstreamTimeout(f"The {service} service did not answer in time.", service=service)
+    return BadGateway(f"The {service} service answered {status}.", service=service)
 
 
 def left_ms(service: str, deadline: float) -> int:
     """Milliseconds to pass on to a service. Raises UpstreamTimeout when none are left."""
     left = deadline - asyncio.get_running_loop().time() - HOP
     if left <= HOP:
-        raise UpstreamTimeout(f"no time was left to ask {service}.", service=service)
+        raise UpstreamTimeout(f"No time was left to ask the {service} service.", service=service)
     return int(left * 1000)
 
 

@@ -63,7 +63,7 @@ class Upstream:
 
     async def get(self, ask: Ask, operation: str, kind: type[Kind], query: Parameters | None = None, /, **ids: int) -> tuple[Any, Kind]:
         """An operation's answer, as plain values and as `kind`. Raises the Problem that stands for what went wrong."""
-        response = await self.send(ask, operation, query, **ids)
+        response = await self._send(ask, operation, self.url_for(operation, query, **ids))
         return answers.read(self.name, response, kind)
 
     async def send(
@@ -78,14 +78,7 @@ class Upstream:
         **ids: int,
     ) -> httpx.Response:
         """A whole answer that tells of success (2xx). Raises the Problem that stands for anything else."""
-        request = self._request(self._http, ask, operation, self.url_for(operation, query, **ids), headers, body)
-        try:
-            response = await self._http.send(request)
-        except httpx.HTTPError as error:
-            raise failure(self.name, error) from error
-        if not response.is_success:
-            raise refusal(self.name, response)
-        return response
+        return await self._send(ask, operation, self.url_for(operation, query, **ids), headers, body)
 
     @asynccontextmanager
     async def stream(
@@ -121,12 +114,24 @@ class Upstream:
             async for piece in response.aiter_raw():
                 content += piece
                 if len(content) > limit:
-                    raise BadGateway(f"{self.name} gave an answer of more than {limit} bytes.")
+                    raise BadGateway(f"The {self.name} service gave an answer of more than {limit} bytes.")
         return httpx.Response(response.status_code, headers=response.headers, content=bytes(content))
 
     async def close(self) -> None:
         """Close the connections."""
         await self.pool.aclose()
+
+    async def _send(
+        self, ask: Ask, operation: str, url: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> httpx.Response:
+        request = self._request(self._http, ask, operation, url, headers, body)
+        try:
+            response = await self._http.send(request)
+        except httpx.HTTPError as error:
+            raise failure(self.name, error) from error
+        if not response.is_success:
+            raise refusal(self.name, response)
+        return response
 
     def _request(
         self,

@@ -67,7 +67,7 @@ async def _batches(pieces: AsyncIterator[bytes], service: str) -> AsyncIterator[
     async for piece in pieces:
         *lines, rest = (rest + piece).split(b"\n")
         if len(rest) > MAX_LINE:
-            raise BadGateway(f"{service} gave a line that is too long.")
+            raise BadGateway(f"The {service} service gave a line that is too long.")
         for line in filter(None, lines):
             batch.append(_read(line, service))
             if len(batch) == BATCH:
@@ -83,4 +83,4 @@ def _read(line: bytes, service: str) -> _Line:
     try:
         return _decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise BadGateway(f"{service} gave a line that can't be used.") from error
+        raise BadGateway(f"The {service} service gave a line that can't be used.") from error

@@ -96,6 +96,6 @@ async def _by_id(service: Upstream, ask: Ask, operation: str, kind: type[Any], i
     """Records by id, asked for in batches at the same time; an id that its owner does not know is left out."""
     async with Parts(strict=True) as parts:
         batches = [ids[at : at + BATCH] for at in range(0, len(ids), BATCH)]
-        query = [{"id": batch, "limit": len(batch)} for batch in batches]
+        query: list[dict[str, int | list[int]]] = [{"id": batch, "limit": len(batch)} for batch in batches]
         pages = [parts.require(service.get(ask, operation, Page[kind], one)) for one in query]  # type: ignore[valid-type]  # as above
     return {record["id"]: record for page in pages for record in page.result()[0]["items"]}

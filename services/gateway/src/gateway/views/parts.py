@@ -41,9 +41,9 @@ class Parts:
         await self._group.__aenter__()
         return self
 
-    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> bool | None:
+    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
         try:
-            return await self._group.__aexit__(kind, error, trace)
+            await self._group.__aexit__(kind, error, trace)
         except BaseExceptionGroup:
             if self.problems:
                 raise self.problems[0] from None

@@ -8,7 +8,7 @@ from gateway.views.parts import Joined, Parts, Record
 
 async def search(employees: Upstream, teams: Upstream, ask: Ask, words: str, limit: int, *, strict: bool) -> Joined:
     """Employees and teams whose names have these words, up to `limit` of each. Either may be missing, not both. Raises Problem."""
-    query = {"q": words, "limit": limit}
+    query: dict[str, str | int] = {"q": words, "limit": limit}
     async with Parts(strict=strict) as parts:
         people = parts.add("employees", _found(employees, ask, "list_employees", Employee, "employee", query))
         groups = parts.add("teams", _found(teams, ask, "list_teams", Team, "team", query))
