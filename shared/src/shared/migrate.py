@@ -12,7 +12,6 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command, context
 from alembic.config import Config
-from alembic.operations import Operations
 from sqlalchemy import MetaData, event
 from sqlalchemy.pool import NullPool
 
@@ -83,8 +82,8 @@ def new_epoch(connection: sa.Connection) -> str:
     return epoch
 
 
-def create_log_tables(op: Operations) -> None:
-    """Make the tables of `shared.changes.log_tables` as they were first, with an epoch.
+def create_log_tables(op: Any) -> None:
+    """Make the tables of `shared.changes.log_tables` as they were first, with an epoch; ``op`` is ``alembic.op``.
 
     Never changed once released: a later shape is a later migration.
     """

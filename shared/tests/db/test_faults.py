@@ -78,8 +78,8 @@ async def test_a_full_disk_fails_every_unit_of_the_batch_and_the_store_goes_on(o
 async def test_a_disk_that_fills_up_at_the_end_of_a_transaction(on_sqlite: Database) -> None:
     """The rows of versions and log come last, so the lack of room may show only there, when every unit has run."""
     db = on_sqlite
-    await db.write(limit_pages(9))
-    results = await in_one_batch(db, [adding(f"c{i}", name="x" * 6000) for i in range(3)])  # two pages each, and two each at the end
+    await db.write(limit_pages(20))
+    results = await in_one_batch(db, [adding(f"c{i}", name="x" * 6000) for i in range(3)])  # 5 pages each, and 3 each at the end
     assert {type(result) for result in results} == {Unavailable}
     assert await db.all(ALL) == []
     assert (await db.write(adding("after")))["id"] == 1

@@ -1,0 +1,113 @@
+"""The log: its order, its time and its chain."""
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from shared.changes import LogBroken, verify
+from shared.db import Connection, Database, Query
+from shared.migrate import engine_of
+from shared.testing.things import AUTHOR, log, records
+
+
+def adding(code: str) -> Callable[[Connection], dict[str, Any]]:
+    return lambda conn: records.add(conn, {"code": code, "open": True}, AUTHOR)
+
+
+def altering(url: str, statement: sa.Executable) -> None:
+    engine = engine_of(url)
+    with engine.begin() as connection:
+        connection.execute(statement)
+    engine.dispose()
+
+
+async def test_every_altered_byte_of_the_log_is_found(db: Database) -> None:
+    await db.write(lambda conn: records.add_many(conn, [{"code": f"c{i}", "open": True} for i in range(5)], AUTHOR))
+    assert await verify(db, log) == 5
+    changes = log.changes
+    for column in changes.columns:
+        for seq in (1, 3, 5):
+            value = (await db.one(Query(sa.select(column).where(changes.c.seq == seq))) or ())[0]
+            other = value + 100 if isinstance(value, int) else f"{value[:-1]}{chr(ord(value[-1]) ^ 1)}"
+            altering(db.url, sa.update(changes).where(changes.c.seq == seq).values({column.name: other}))
+            with pytest.raises(LogBroken):
+                await verify(db, log)
+            place = other if column.name == "seq" else seq
+            altering(db.url, sa.update(changes).where(changes.c.seq == place).values({column.name: value}))
+    assert await verify(db, log) == 5
+
+
+async def test_rows_removed_or_put_in_are_found(db: Database) -> None:
+    await db.write(lambda conn: records.add_many(conn, [{"code": f"c{i}", "open": True} for i in range(5)], AUTHOR))
+    changes = log.changes
+    row = (await db.all(Query(sa.select(changes).where(changes.c.seq == 3))))[0]
+    altering(db.url, sa.delete(changes).where(changes.c.seq == 3))
+    with pytest.raises(LogBroken, match="change 3"):
+        await verify(db, log)
+    altering(db.url, sa.insert(changes).values(row))
+    assert await verify(db, log) == 5
+    altering(db.url, sa.insert(changes).values((0, *row[1:])))
+    with pytest.raises(LogBroken):
+        await verify(db, log)
+
+
+async def test_time_never_goes_backwards(things_url: str) -> None:
+    times = iter(["2026-01-01T00:00:00.000002Z", "2026-01-01T00:00:00.000001Z", "2025-01-01T00:00:00.000000Z",
+    "2026-01-01T00:00:00.000003Z"]) numbers = itertools.count() for count in (2, 2):  # another process, whose clock is behind, goes on from
+    what is stored
+        db = Database(things_url, now=lambda: next(times))
+        await db.open()
+        for _ in range(count):
+            await db.write(adding(f"c{next(numbers)}"))
+        found = [row[1] for row in await db.all(log.after, seq=0, limit=10)]
+        await db.close()
+    assert found == [f"2026-01-01T00:00:00.00000{i}Z" for i in (2, 2, 2, 3)]
+
+
+async def test_seq_order_is_commit_order(db: Database) -> None:
+    """Whoever sees a change sees every change before it, while two processes write."""
+    other = Database(db.url)
+    await other.open()
+    done = asyncio.Event()
+
+    async def watch() -> None:
+        seen = 0
+        while not done.is_set():
+            rows = await other.all(log.after, seq=0, limit=1000)
+            assert [row[0] for row in rows] == list(range(1, len(rows) + 1))
+            assert len(rows) >= seen
+            seen = len(rows)
+
+    watching = asyncio.create_task(watch())
+    await asyncio.gather(*((db if i % 2 else other).write(adding(f"c{i}")) for i in range(150)))
+    done.set()
+    await watching
+    assert await verify(db, log) == 150
+    await other.close()
+
+
+async def test_on_commit_tells_what_was_logged_in_order(db: Database) -> None:
+    told: list[int] = []
+    db.on_commit(lambda changes: told.extend(change.seq for change in changes))
+    await asyncio.gather(*(db.write(adding(f"c{i}")) for i in range(20)))
+    assert told == list(range(1, 21))
+
+
+async def test_waiting_ends_with_a_change_of_this_process_or_another(db: Database) -> None:
+    other = Database(db.url)
+    await other.open()
+    for writer in (db, other):
+        seq = await db.last_change()
+        waiting = asyncio.create_task(db.wait_for_change(seq, 30))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        await writer.write(adding(f"c{seq}"))
+        await waiting
+        assert db.last_seq == seq + 1
+    await db.wait_for_change(0, 30)  # past it already
+    await db.wait_for_change(2, 0.01)  # the end of the time
+    await other.close()

@@ -1,0 +1,80 @@
+"""The feed: CloudEvents, tombstones, order, and cursors."""
+
+import asyncio
+
+import pytest
+import sqlalchemy as sa
+
+from shared.db import Connection, Database
+from shared.errors import BadRequest, Gone
+from shared.migrate import engine_of, new_epoch
+from shared.testing.things import AUTHOR, feed, records
+
+
+async def test_events_tell_each_state_and_tombstones_that_it_ended(db: Database) -> None:
+    def unit(conn: Connection) -> None:
+        thing = records.add(conn, {"code": "a", "open": True}, AUTHOR)
+        records.remove(conn, records.change(conn, thing, {"name": "N"}, AUTHOR), AUTHOR)
+
+    await db.write(unit)
+    created, updated, deleted = await feed.read(db, None)
+    assert created["specversion"] == "1.0"
+    assert created["source"] == "/things"
+    assert [event["type"] for event in (created, updated, deleted)] == [f"roster.thing.{kind}" for kind in ("created", "updated",
+    "deleted")] assert {event["subject"] for event in (created, updated, deleted)} == {"thing/1"} assert (created["data"]["version"],
+    created["data"]["name"]) == (1, None) assert (updated["data"]["version"], updated["data"]["name"]) == (2, "N") assert "name_key" not in
+    updated["data"] assert deleted["data"] is None assert deleted["recordversion"] == 3
+
+
+async def test_the_feed_goes_on_from_an_event(db: Database) -> None:
+    await db.write(lambda conn: records.add_many(conn, [{"code": f"c{i}", "open": True} for i in range(7)], AUTHOR))
+    seen: list[str] = []
+    after = None
+    while events := await feed.read(db, after, limit=3):
+        after = events[-1]["id"]
+        seen += [event["data"]["code"] for event in events]
+    assert seen == [f"c{i}" for i in range(7)]
+
+
+async def test_a_reader_misses_nothing_while_many_write(db: Database) -> None:
+    async def follow() -> list[str]:
+        seen: list[str] = []
+        after = None
+        while len(seen) < 200:
+            events = await feed.read(db, after, limit=50, wait=10)
+            after = events[-1]["id"] if events else after
+            seen += [event["subject"] for event in events]
+        return seen
+
+    following = asyncio.create_task(follow())
+    await asyncio.gather(
+        *(db.write(lambda conn, i=i: records.add(conn, {"code": f"c{i}", "open": True}, AUTHOR)) for i in range(200))  # type: ignore[misc]
+    )
+    assert await following == [f"thing/{i}" for i in range(1, 201)]
+
+
+async def test_an_empty_feed_answers_after_its_time(db: Database) -> None:
+    assert await feed.read(db, None, wait=0.01) == []
+
+
+async def test_a_cursor_from_before_a_restore_is_gone(things_url: str) -> None:
+    db = Database(things_url)
+    await db.open()
+    await db.write(lambda conn: records.add(conn, {"code": "a", "open": True}, AUTHOR))
+    (event,) = await feed.read(db, None)
+    assert await feed.read(db, event["id"]) == []
+    await db.close()
+    engine = engine_of(things_url)
+    with engine.begin() as connection:
+        new_epoch(connection)
+        assert connection.execute(sa.text("SELECT count(*) FROM meta")).scalar() == 1
+    engine.dispose()
+    db = Database(things_url)
+    await db.open()
+    with pytest.raises(Gone):
+        await feed.read(db, event["id"])
+    for bad in ("", "x", "1", ".1", f"{db.epoch}.", f"{db.epoch}.-1", f"{db.epoch}.1x", f"{db.epoch}.{'9' * 19}", f"{db.epoch}.²"):
+        with pytest.raises(BadRequest) as caught:
+            await feed.read(db, bad)
+        assert caught.value.errors[0].field == "after"
+    await db.close()
