@@ -56,9 +56,9 @@ async def test_rows_removed_or_put_in_are_found(db: Database) -> None:
 
 
 async def test_time_never_goes_backwards(things_url: str) -> None:
-    times = iter(["2026-01-01T00:00:00.000002Z", "2026-01-01T00:00:00.000001Z", "2025-01-01T00:00:00.000000Z",
-    "2026-01-01T00:00:00.000003Z"]) numbers = itertools.count() for count in (2, 2):  # another process, whose clock is behind, goes on from
-    what is stored
+    times = iter(f"{time}Z" for time in ("2026-01-01T00:00:00.000002", "2026-01-01T00:00:00.000001", "2025", "2026-01-01T00:00:00.000003"))
+    numbers = itertools.count()
+    for count in (2, 2):  # another process, whose clock is behind, goes on from what is stored
         db = Database(things_url, now=lambda: next(times))
         await db.open()
         for _ in range(count):

@@ -20,10 +20,14 @@ async def test_events_tell_each_state_and_tombstones_that_it_ended(db: Database)
     created, updated, deleted = await feed.read(db, None)
     assert created["specversion"] == "1.0"
     assert created["source"] == "/things"
-    assert [event["type"] for event in (created, updated, deleted)] == [f"roster.thing.{kind}" for kind in ("created", "updated",
-    "deleted")] assert {event["subject"] for event in (created, updated, deleted)} == {"thing/1"} assert (created["data"]["version"],
-    created["data"]["name"]) == (1, None) assert (updated["data"]["version"], updated["data"]["name"]) == (2, "N") assert "name_key" not in
-    updated["data"] assert deleted["data"] is None assert deleted["recordversion"] == 3
+    events = (created, updated, deleted)
+    assert [event["type"] for event in events] == [f"roster.thing.{kind}" for kind in ("created", "updated", "deleted")]
+    assert {event["subject"] for event in events} == {"thing/1"}
+    assert (created["data"]["version"], created["data"]["name"]) == (1, None)
+    assert (updated["data"]["version"], updated["data"]["name"]) == (2, "N")
+    assert "name_key" not in updated["data"]
+    assert deleted["data"] is None
+    assert deleted["recordversion"] == 3
 
 
 async def test_the_feed_goes_on_from_an_event(db: Database) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from shared.errors import Invalid
 from shared.lines import MAX_RECORD, Columns, Refusal, Row
 
+TOO_LONG = f"has more than {MAX_RECORD} bytes"
 BOM = b"\xef\xbb\xbf"
 
 
@@ -52,7 +53,7 @@ class CsvReader:
         """The record that begins the rest is too long: refuse its first line, go on with the next."""
         if self._header is None:
             raise Invalid("the header is too long")
-        yield Refusal(self._line, "", f"the record has more than {MAX_RECORD} bytes, or a quote is never closed")
+        yield Refusal(self._line, "", f"{TOO_LONG}, or a quote is never closed")
         self._skipping = True
         data = self._skip(self._rest)
         cut = _end_of_records(data)
@@ -72,7 +73,7 @@ class CsvReader:
         """Complete records. What is not UTF-8 or has a NUL is looked at line by line, so that only its line is lost."""
         if self._header is None and data.startswith(BOM):
             data = data[len(BOM) :]
-        if b"\0" not in data:
+        if b"\0" not in data and (len(data) <= MAX_RECORD or max(map(len, data.split(b"\n"))) <= MAX_RECORD):
             try:
                 text = data.decode()
             except UnicodeDecodeError:
@@ -84,6 +85,8 @@ class CsvReader:
             try:
                 if b"\0" in record:
                     raise ValueError("has a NUL character")
+                if len(record) > MAX_RECORD:
+                    raise ValueError(TOO_LONG)
                 text = record.decode()
             except ValueError as error:
                 yield self._refuse_bytes(error)
@@ -94,7 +97,7 @@ class CsvReader:
     def _refuse_bytes(self, error: ValueError) -> Refusal:
         message = "not valid UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
         if self._header is None:
-            raise Invalid(f"the header is {message}" if "UTF" in message else f"the header {message}")
+            raise Invalid(f"the header is {message}" if isinstance(error, UnicodeDecodeError) else f"the header {message}")
         return Refusal(self._line, "", message)
 
     def _parse(self, text: str) -> Iterator[Row | Refusal]:
@@ -111,7 +114,9 @@ class CsvReader:
                     raise Invalid(f"the header is not CSV: {error}") from error
                 yield Refusal(first + before, "", f"not CSV: {error}")
             else:
-                if cells:
+                if reader.line_num > before + 1 and sum(map(len, cells)) > MAX_RECORD:
+                    yield Refusal(first + before, "", TOO_LONG)
+                elif cells:
                     row = self._row(first + before, cells)
                     if row is not None:
                         yield row
@@ -126,7 +131,10 @@ class CsvReader:
             return None
         if len(cells) != len(header):
             return Refusal(line, "", f"has {len(cells)} cells, and the header {len(header)}")
-        return Row(line, {name: cell or None for name, cell in zip(header, cells, strict=True)})
+        values: dict[str, str | None] = dict(zip(header, cells, strict=True))
+        if "" in cells:
+            values.update((name, None) for name, cell in values.items() if not cell)
+        return Row(line, values)
 
 
 def _end_of_records(data: bytes) -> int:

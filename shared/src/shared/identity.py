@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 from joserfc import jws
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet, OKPKey
+from joserfc.jwk import OKPKey
 
 from shared.errors import Unauthorized
 from shared.operations import ROLES
@@ -169,7 +169,7 @@ class Minter:
 def read_public_keys(text: str) -> dict[str, OKPKey]:
     """The keys of a JWKS by kid. KeyFault when there is none, or one that is no Ed25519 key with a kid."""
     try:
-        keys = KeySet.import_key_set(msgspec.json.decode(text)).keys
+        keys = [OKPKey.import_key(key) for key in msgspec.json.decode(text)["keys"]]
     except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise KeyFault("the keys are not a JSON Web Key Set") from error
     return {str(key.kid): key for key in _checked(keys)}

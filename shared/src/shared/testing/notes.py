@@ -1,26 +1,33 @@
-"""A complete service in forty lines: what `services/*` do, on a dictionary instead of a database."""
+"""A complete service, small: what `services/*` do, on a dictionary instead of a database. Tests of the web part run it.
 
-from typing import Annotated
+`python -m shared.testing.notes serve` serves it; `NOTES_TROUBLE=true` adds the routes of `shared.testing.trouble`.
+"""
+
+import sys
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 from quart import Blueprint, Response
 
 from shared.bodies import Body
-from shared.config import ServiceSettings
+from shared.cli import main
+from shared.config import Port, ServiceSettings, load
 from shared.errors import NotFound
 from shared.etags import if_match, not_modified
 from shared.operations import READ, WRITE, operation
 from shared.responses import created, respond
 from shared.service import Service, create_service
+from shared.testing import trouble
 
 Text = Annotated[str, Meta(min_length=1, max_length=100)]
-notes: dict[int, dict[str, object]] = {}
+notes: dict[int, dict[str, Any]] = {}
 routes = Blueprint("notes", __name__)
 
 
 class Settings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    port: Annotated[int, Meta(ge=0, le=65535)] = 8099
+    port: Port = 8099
+    trouble: bool = False
 
 
 class NewNote(Body):
@@ -36,8 +43,12 @@ class NotePatch(Body):
 class Note(msgspec.Struct):
     id: int
     version: int
-    text: str
+    text: Text
     stars: int
+
+
+class NoteList(msgspec.Struct):
+    items: list[Note]
 
 
 class ListQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,7 +57,7 @@ class ListQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @routes.get("/v1/notes")
-@operation(allow=READ, query=ListQuery, responses={200: dict[str, list[Note]]})
+@operation(allow=READ, query=ListQuery, responses={200: NoteList})
 async def list_notes(query: ListQuery) -> Response:
     """Notes, all or some."""
     found = [note for key, note in notes.items() if query.id is None or key in query.id]
@@ -80,11 +91,16 @@ async def patch_note(note_id: int, body: NotePatch) -> Response:
     return respond(note, version=note["version"])
 
 
-def _note(note_id: int) -> dict[str, object]:
+def _note(note_id: int) -> dict[str, Any]:
     if note_id not in notes:
         raise NotFound(f"there is no note {note_id}")
     return notes[note_id]
 
 
 def create_app(settings: Settings | None = None) -> Service:
-    return create_service("notes", settings or Settings(open=True), [routes])
+    settings = settings or load(Settings, "NOTES")
+    return create_service("notes", settings, [routes, *([trouble.routes] if settings.trouble else [])])
+
+
+if __name__ == "__main__":
+    sys.exit(main("notes", create_app, Settings))
