@@ -191,8 +191,9 @@ class AnyMembershipPage(Struct):
     total: Count | UnsetType = UNSET
 
 
-SORTS = ("id", "slug", "name", "created_at", "updated_at")
-SortName = Literal[tuple(f"{sign}{name}" for name in SORTS for sign in ("", "-"))]  # type: ignore[valid-type]  # as many as there are sorts
+Ascending = Literal["id", "slug", "name", "created_at", "updated_at"]
+Descending = Literal["-id", "-slug", "-name", "-created_at", "-updated_at"]
+SortName = Ascending | Descending
 FieldName = Literal[FIELDS]  # type: ignore[valid-type]  # as many as there are fields
 Fields = Annotated[list[FieldName], Meta(min_length=1, max_length=100, description="Only these fields of each team.")]
 Ids = Annotated[list[Id], Meta(min_length=1, max_length=100)]

@@ -1,7 +1,5 @@
 """The feed of teams: what happened to teams and memberships, in order."""
 
-import math
-
 from quart import Blueprint, Response
 
 from shared.context import database
@@ -15,7 +13,7 @@ changes = Blueprint("changes", __name__, url_prefix="/v1")
 
 
 @changes.get("/changes")
-@operation(allow=FEED, query=ChangesQuery, responses={200: bytes}, response_types=(MEDIA_TYPE,), problems=(410,), budget=math.inf)
+@operation(allow=FEED, query=ChangesQuery, responses={200: bytes}, response_types=(MEDIA_TYPE,), problems=(410,), budget=90.0, waits=True)
 async def list_changes(query: ChangesQuery) -> Response:
     """The changes after one, as a batch of CloudEvents; an event's id is the cursor to go on with. Waits for the next one if told to."""
     events = await FEED_OF_TEAMS.read(database(), query.after, query.limit, query.wait)

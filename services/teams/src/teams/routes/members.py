@@ -49,10 +49,11 @@ async def get_member(team_id: int, employee_id: int) -> Response:
 
 
 @members.put("/teams/<int:team_id>/members/<int:employee_id>")
-@operation(allow=WRITE, body=MemberBody, responses={200: Membership, 201: Membership}, problems=(404, 412))
-async def put_member(team_id: int, employee_id: int, body: MemberBody) -> Response:
-    """Make someone a member of a team, or change their role or since when. Saying the same again changes nothing."""
+@operation(allow=WRITE, body=MemberBody, body_optional=True, responses={200: Membership, 201: Membership}, problems=(404, 412))
+async def put_member(team_id: int, employee_id: int, body: MemberBody | None) -> Response:
+    """Make someone a member of a team, or change their role or since when. Without a body: a plain member. Saying the same again changes nothing."""
     by, condition = author(), if_match()
+    body = body or MemberBody()
     values = {"role": body.role, "since": _text(body.since)}
     known = following()
     record, new = await database().write(lambda conn: store.put(conn, (team_id, employee_id), values, condition, by, following=known))

@@ -50,7 +50,7 @@ def _apply_team(conn: Connection, row: Row, known: dict[str, Record], author: Au
 
 def apply_memberships(conn: Connection, rows: Sequence[Row], author: Author, *, following: bool) -> list[Outcome]:
     """Memberships by team (a slug) and employee_id. An empty role is `member`; an empty since stays, or is today."""
-    ids: dict[str, int] = dict(conn.all(_IDS, slugs=sorted({row["team"] for row in rows})))  # type: ignore[arg-type]  # pairs
+    ids: dict[str, int] = dict(conn.all(_IDS, slugs=sorted({row["team"] for row in rows})))
     people = sorted({row["employee_id"] for row in rows})
     gone = members.deleted_among(conn, people) if following else set()
     found = map(members.RECORDS.record, conn.all(_OF_TEAMS, team_ids=sorted(ids.values()), employee_ids=people))

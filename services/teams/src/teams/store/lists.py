@@ -79,7 +79,7 @@ async def effective_members(db: Database, team_id: int, *, everyone: bool, curso
     rows = tree.by_first(await db.all(tree.EFFECTIVE_MEMBERS[everyone], team_id=team_id, after=after, limit=limit + 1))
     following = cursor_at(db, "effective-members", parameters, "", rows[limit - 1][0]) if len(rows) > limit else None
     total = await db.one(tree.COUNT_EFFECTIVE_MEMBERS[everyone], team_id=team_id, levels=MAX_DEPTH) if count else None
-    return Page(("employee_id", "role", "paths"), rows[:limit], following, total and total[0])
+    return Page(("employee_id", "role", "paths"), rows[:limit], following, total[0] if total else None)
 
 
 async def effective_memberships(db: Database, employee_id: int, *, everyone: bool, cursor: str | None, limit: int, count: bool) -> Page:
@@ -90,4 +90,4 @@ async def effective_memberships(db: Database, employee_id: int, *, everyone: boo
     following = cursor_at(db, "effective-memberships", parameters, "", rows[limit - 1][0]) if len(rows) > limit else None
     total = await db.one(tree.COUNT_EFFECTIVE_TEAMS[everyone], employee_id=employee_id) if count else None
     items = [(team_id, slug, employee_id, role, paths) for team_id, slug, role, paths in rows[:limit]]
-    return Page(("team_id", "slug", "employee_id", "role", "paths"), items, following, total and total[0])
+    return Page(("team_id", "slug", "employee_id", "role", "paths"), items, following, total[0] if total else None)

@@ -22,7 +22,7 @@ _CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An employee as of the change `seq` of their service; of someone deleted only the id need be known. `born` is when the record was made."""
+    """An employee as of the change `seq`, made at `born`; of someone deleted only the id need be known."""
 
     employee_id: int
     username: str

@@ -83,7 +83,7 @@ def create_people() -> None:
 
 
 def upgrade() -> None:
-    create_log_tables(op)  # type: ignore[arg-type]  # the module stands for its Operations
+    create_log_tables(op)
     op.create_table("teams", id_column(), *team_columns(required=True), sa.UniqueConstraint("slug", name="uq_teams_slug"))
     for name in INDEXED:
         op.create_index(f"ix_teams_{name}", "teams", [name, "id"])

@@ -1,0 +1,138 @@
+"""Databases, units and apps for the tests of teams; every test that asks for a database runs on SQLite and on PostgreSQL."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import pytest_asyncio
+from quart import Quart
+
+from shared.changes import Author
+from shared.db import Connection, Database
+from shared.migrate import upgrade
+from shared.testing.databases import database_url  # noqa: F401
+from teams import create_app
+from teams.config import Settings
+from teams.store import members, teams
+
+AUTHOR = Author("account:1", "request-1")
+LOCAL: Any = {"server": ("127.0.0.1", 8002), "client": ("127.0.0.1", 50000)}
+
+
+@pytest.fixture
+def author() -> Author:
+    return AUTHOR
+
+
+@pytest_asyncio.fixture
+async def db(database_url: str) -> AsyncIterator[Database]:  # noqa: F811
+    """A migrated database, open."""
+    upgrade(database_url, "teams")
+    found = Database(database_url, readers=2)
+    await found.open()
+    yield found
+    await found.close()
+
+
+class Api:
+    """Calls an app that runs in this process, as a caller on this machine."""
+
+    def __init__(self, app: Quart) -> None:
+        self.app = app
+        self._client = app.test_client()
+
+    async def __call__(self, method: str, path: str, json: Any = None, **options: Any) -> "Answer":
+        """One request; `json` is sent as such, anything else as told."""
+        if json is not None:
+            options["data"] = msgspec.json.encode(json)
+            options["headers"] = {"Content-Type": "application/json", **options.get("headers", {})}
+        response = await self._client.open(path, method=method, scope_base=LOCAL, **options)
+        return Answer(response.status_code, response.headers, await response.get_data(as_text=False))  # type: ignore[arg-type]
+
+    async def team(self, slug: str, parent: int | None = None, **fields: Any) -> int:
+        """A new team's id."""
+        answer = await self("POST", "/v1/teams", {"slug": slug, "name": slug.title(), "parent_id": parent, **fields})
+        assert answer.status == 201, answer.body
+        return int(answer.json["id"])
+
+    async def join(self, team_id: int, employee_id: int, role: str = "member") -> None:
+        answer = await self("PUT", f"/v1/teams/{team_id}/members/{employee_id}", {"role": role})
+        assert answer.status in (200, 201), answer.body
+
+    async def everything(self) -> dict[str, Any]:
+        """All that is stored, to see that something changed nothing."""
+        return {path: (await self("GET", path)).body for path in ("/v1/teams/export", "/v1/memberships/export", "/v1/changes?limit=1000")}
+
+
+class Answer:
+    """What came back."""
+
+    def __init__(self, status: int, headers: Any, body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    @property
+    def json(self) -> Any:
+        return msgspec.json.decode(self.body)
+
+    @property
+    def items(self) -> list[Any]:
+        assert self.status == 200, self.body
+        return list(self.json["items"])
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields that a problem names."""
+        return [error["field"] for error in self.json.get("errors", ())]
+
+
+def settings_for(url: str, **fields: Any) -> Settings:
+    return Settings(**{"database_url": url, "open": True, "access_log": False, "log_level": "error", "readers": 2, **fields})
+
+
+@pytest_asyncio.fixture
+async def api(database_url: str) -> AsyncIterator[Api]:  # noqa: F811
+    """Teams running alone."""
+    async with create_app(settings_for(database_url)).test_app() as running:
+        yield Api(running.app)  # type: ignore[attr-defined]
+
+
+@pytest_asyncio.fixture
+async def lite(tmp_path: Path) -> AsyncIterator[Api]:
+    """The same on SQLite only, for what has nothing to do with the database."""
+    async with create_app(settings_for(f"sqlite:///{tmp_path / 'teams.db'}")).test_app() as running:
+        yield Api(running.app)  # type: ignore[attr-defined]
+
+
+AddTeam = Callable[..., Awaitable[int]]
+
+
+@pytest.fixture
+def add_team(db: Database) -> AddTeam:
+    """Makes a team by its slug, below another; its id."""
+
+    async def add(slug: str, parent: int | None = None) -> int:
+        def unit(conn: Connection) -> int:
+            return int(teams.create(conn, {"slug": slug, "name": slug, "description": None, "parent_id": parent, "external_id": None}, AUTHOR)["id"])
+
+        return await db.write(unit)
+
+    return add
+
+
+Join = Callable[..., Awaitable[None]]
+
+
+@pytest.fixture
+def join(db: Database) -> Join:
+    """Makes someone a member."""
+    from shared.etags import Precondition
+
+    async def add(team_id: int, employee_id: int, role: str = "member", *, following: bool = True) -> None:
+        values = {"role": role, "since": None}
+        await db.write(lambda conn: members.put(conn, (team_id, employee_id), values, Precondition(None), AUTHOR, following=following))
+
+    return add
