@@ -35,14 +35,16 @@ import: $(VENV)/.run ## Load DIR/employees.csv, teams.csv and memberships.csv th
 synthetic: $(VENV)/.run ## Write an invented organisation of N=10000 people to OUT=var/synthetic, the same one for the same SEED=1
 	@exec $(bin)/python -m tools.synthetic --people "$(N)" --seed "$(SEED)" "$(OUT)"
 
-employees: $(VENV)/.run ## Start the employees service alone, open to this machine, on port 8001
-	@EMPLOYEES_OPEN=true EMPLOYEES_DATABASE_URL="sqlite:///$(ROSTER_VAR)/employees.db" exec $(bin)/python -m employees serve
+employees: $(VENV)/.run ## Start the employees service alone, on port 8001, open to this machine
+	@mkdir -p "$(ROSTER_VAR)" && EMPLOYEES_OPEN=true EMPLOYEES_DATABASE_URL="sqlite:///$(ROSTER_VAR)/employees.db" \
+		EMPLOYEES_PORT=$$(($(ROSTER_PORT_BASE) + 1)) exec $(bin)/python -m employees serve
 
-teams: $(VENV)/.run ## Start the teams service alone, open to this machine, on port 8002
-	@TEAMS_OPEN=true TEAMS_DATABASE_URL="sqlite:///$(ROSTER_VAR)/teams.db" exec $(bin)/python -m teams serve
+teams: $(VENV)/.run ## Start the teams service alone, on port 8002, open to this machine
+	@mkdir -p "$(ROSTER_VAR)" && TEAMS_OPEN=true TEAMS_DATABASE_URL="sqlite:///$(ROSTER_VAR)/teams.db" \
+		TEAMS_PORT=$$(($(ROSTER_PORT_BASE) + 2)) exec $(bin)/python -m teams serve
 
 gateway: $(VENV)/.run ## Start the gateway alone, on port 8000, in front of services that run already
-	@exec $(bin)/python tools/alone.py gateway --var "$(ROSTER_VAR)" --port-base "$(ROSTER_PORT_BASE)"
+	@exec $(bin)/python -m tools.run --only-gateway --var "$(ROSTER_VAR)" --port-base "$(ROSTER_PORT_BASE)"
 
 test: $(VENV)/.dev ## Run the tests, or TESTS=path only; those that need PostgreSQL are skipped where none answers
 	@exec $(bin)/python -m pytest -q -n $(WORKERS) $(ARGS) $(TESTS)

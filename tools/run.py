@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tools.client import Gateway, Refused
 from tools.import_directory import load_folder, read_password
-from tools.processes import Fault, Process, check_ports, lock_folder, ready
+from tools.processes import Fault, Process, Service, check_ports, lock_folder, ready
 from tools.settings import Place, make_admin, make_keys, make_services
 
 SAMPLE = Path(__file__).parent.parent / "deploy" / "sample"
@@ -26,7 +26,7 @@ def greeting(place: Place) -> str:
     curl = f"curl -sS -b {var}/cookies"
     return f"""
 Roster runs: the gateway at {url}, employees on port {place.port("employees")}, teams on {place.port("teams")}.
-Ctrl-C stops all three; their logs are in {var}/log. In another terminal, in this folder (the session lasts 30 minutes from its last use):
+Ctrl-C stops what was started here; logs are in {var}/log. Try, in another terminal, in this folder:
 
   curl -sS -c {var}/cookies -u "admin:$(cat {var}/admin-password)" -X POST {url}/v1/session
   {curl} '{url}/v1/employees?q=engineer&limit=3'
@@ -70,13 +70,11 @@ async def start(place: Place, processes: list[Process], sample: bool) -> None:
     print(greeting(place), flush=True)
 
 
-async def supervise(place: Place, sample: bool) -> None:
+async def supervise(place: Place, services: list[Service], sample: bool) -> None:
     """Until Ctrl-C or SIGTERM; raises Fault when a service stops by itself. No service is left running."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    services = make_services(place)
-    make_admin(place, services[-1])
     processes = [Process(service, place.var / "log") for service in services]
     tasks: set[asyncio.Task[object]] = set()
     try:
@@ -108,23 +106,26 @@ async def watch(starting: asyncio.Task[object], stopping: asyncio.Task[object], 
         waiting.discard(starting)
 
 
-async def run(place: Place, sample: bool) -> None:
+async def run(place: Place, *, sample: bool, only_gateway: bool) -> None:
     with lock_folder(place.var):
-        check_ports({name: place.port(name) for name in ("gateway", "employees", "teams")})
         make_keys(place)
-        await supervise(place, sample)
+        services = [service for service in make_services(place) if service.name == "gateway" or not only_gateway]
+        check_ports({service.name: service.port for service in services})
+        make_admin(place, services[-1])
+        await supervise(place, services, sample and not only_gateway)
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Run employees, teams and the gateway on this machine until Ctrl-C.")
     parser.add_argument("--var", type=Path, default=Path("var"), help="the folder for all data (default: var)")
-    parser.add_argument("--port-base", type=int, default=8000, help="the gateway's port; employees and teams get the next two")
+    parser.add_argument("--port-base", type=int, default=8000, help="the gateway's port; employees and teams have the next two")
     parser.add_argument("--no-sample", action="store_true", help="begin with an empty directory")
+    parser.add_argument("--only-gateway", action="store_true", help="the gateway alone, in front of services that run already")
     options = parser.parse_args(arguments)
     if not 1 <= options.port_base <= 65533:
         parser.error("--port-base must be between 1 and 65533")
     try:
-        asyncio.run(run(Place(options.var, options.port_base), not options.no_sample))
+        asyncio.run(run(Place(options.var, options.port_base), sample=not options.no_sample, only_gateway=options.only_gateway))
     except (Fault, Refused) as fault:
         print(f"make run: {fault}", file=sys.stderr)
         return 1

@@ -1,0 +1,124 @@
+"""`make run`: what a first start does, what a second one keeps, and what it says when it can't start."""
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Run, Start
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+READY = "What else there is"
+pytestmark = pytest.mark.timeout(180)
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def assert_nothing_runs(run: Run) -> None:
+    assert run.services() == {}
+    assert all(is_free(run.base + offset) for offset in range(3))
+
+
+def complaint(run: Run) -> str:
+    """The one line that a failed start said, besides make's own and the first account's."""
+    assert run.wait() != 0
+    lines = [line for line in run.text.splitlines() if line and not line.startswith(("make: ***", "make[", "gateway: made"))]
+    assert len(lines) == 1, run.text
+    return lines[0]
+
+
+def test_every_line_that_a_run_prints_works(sample: Run) -> None:
+    lines = [line.strip() for line in sample.text.splitlines() if line.startswith("  curl")]
+    answers = [sample.shell(line) for line in lines]
+    assert len(lines) >= 6
+    assert '"role":"admin"' in answers[0]
+    assert '"username":"noah.weber"' in answers[2]
+    assert "slug: platform" in answers[-2]
+
+
+def test_a_first_start_prints_the_password_once_and_keeps_it_for_the_owner_alone(sample: Run) -> None:
+    kept = sample.var / "admin-password"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert sample.text.count(kept.read_text().strip()) == 1
+    assert [log.name for log in (sample.var / "log").iterdir() if kept.read_text().strip() in log.read_text()] == []
+
+
+def test_a_second_start_keeps_the_data_and_loads_no_sample(start: Start, tmp_path: Path) -> None:
+    first = start(tmp_path / "var")
+    first.wait_until(READY)
+    gateway = first.log_in()
+    gone = gateway.get("/v1/employees?username=leo.martin").require()["items"][0]["id"]
+    first.shell('curl -sS -c var/cookies -u "admin:$(cat var/admin-password)" -X POST http://127.0.0.1:8000/v1/session')
+    first.shell(f"curl -sS -b var/cookies -X DELETE http://127.0.0.1:8000/v1/employees/{gone}")
+    first.interrupt()
+    assert_nothing_runs(first)
+
+    second = start(tmp_path / "var", base=first.base)
+    text = second.wait_until(READY)
+    assert "loading the sample" not in text
+    assert (tmp_path / "var" / "admin-password").read_text().strip() not in text
+    assert second.log_in().get("/v1/employees?count=true").require()["total"] == 24
+    second.interrupt(signal.SIGTERM)
+    assert_nothing_runs(second)
+
+
+@pytest.mark.parametrize("name", ["employees", "teams", "gateway"])
+def test_a_service_that_dies_ends_the_run(start: Start, tmp_path: Path, name: str) -> None:
+    run = start(tmp_path / "var", "ARGS=--no-sample")
+    run.wait_until(READY)
+    os.kill(run.services()[name], signal.SIGKILL)
+    assert run.wait() != 0
+    assert f"{name} was killed by SIGKILL" in run.text
+    assert_nothing_runs(run)
+
+
+@pytest.mark.parametrize(("name", "offset"), [("gateway", 0), ("employees", 1), ("teams", 2)])
+def test_a_port_in_use_is_one_line(start: Start, tmp_path: Path, name: str, offset: int, free_port: int) -> None:
+    base = min(free_port, 65_000)
+    with socket.create_server(("127.0.0.1", base + offset)):
+        said = complaint(start(tmp_path / "var", base=base))
+    assert f"port {base + offset} (for {name}) is in use" in said
+
+
+def test_a_folder_that_can_not_be_written_is_one_line(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "var").write_text("a file, no folder")
+    assert f"{tmp_path}/var: can't be written" in complaint(start(tmp_path / "var"))
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("EMPLOYEES_LOG_LEVEL", "loud", "log_level"),
+        ("TEAMS_READERS", "0", "readers"),
+        ("GATEWAY_SESSION_IDLE", "soon", "session_idle"),
+        ("EMPLOYEES_COLOUR", "red", "colour"),
+    ],
+)
+def test_a_broken_setting_is_one_line(start: Start, tmp_path: Path, setting: str, value: str, said: str) -> None:
+    run = start(tmp_path / "var", environment={setting: value})
+    line = complaint(run)
+    assert said in line
+    assert setting.partition("_")[0].lower() in line.lower()
+    assert_nothing_runs(run)
+
+
+def test_a_second_run_on_the_same_folder_is_refused(start: Start, sample: Run) -> None:
+    assert "another `make run` uses it" in complaint(start(sample.var))
+
+
+def test_a_python_that_is_too_old_is_one_line(tmp_path: Path) -> None:
+    old = tmp_path / "python3"
+    old.write_text('#!/bin/sh\n[ "$1" = -V ] && echo Python 3.9.2 && exit 0\nexit 1\n')
+    old.chmod(0o755)
+    command = ["make", "run", f"PYTHON={old}", f"VENV={tmp_path}/venv"]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=30)
+    assert done.returncode != 0
+    assert f"Roster needs Python 3.11 or newer, and {old} is Python 3.9.2" in done.stderr
+    assert len(done.stderr.splitlines()) == 2  # ours, and make's own
