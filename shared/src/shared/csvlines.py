@@ -6,60 +6,59 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from shared.errors import Invalid
-from shared.lines import MAX_RECORD, Columns, Refusal, Row
+from shared.lines import MAX_RECORD, Columns, Found, Refusal, Row
 
 TOO_LONG = f"has more than {MAX_RECORD} bytes"
 BOM = b"\xef\xbb\xbf"
 
 
 class CsvReader:
-    """Takes bytes as they come, gives rows and refusals; between calls it holds one unfinished record at most."""
+    """Takes bytes as they come, puts rows and refusals into `found`; between calls it holds one unfinished record at most."""
 
-    def __init__(self, columns: Columns) -> None:
+    def __init__(self, columns: Columns, found: Found) -> None:
         self._columns = columns
+        self._found = found
         self._header: list[str] | None = None
         self._rest = b""
         self._line = 1  # of the first byte of _rest
         self._skipping = False  # inside a line that is too long, up to its end
 
-    def feed(self, chunk: bytes) -> Iterator[Row | Refusal]:
-        """What has become complete with this chunk."""
+    def feed(self, chunk: bytes) -> None:
+        """Read what has become complete with this chunk. Raises Invalid for a header that does not fit."""
         data = self._rest + chunk
-        if self._skipping:
-            data = self._skip(data)
-        cut = _end_of_records(data)
-        self._rest = data[cut:]
-        if cut:
-            yield from self._records(data[:cut])
+        self._take(self._skip(data) if self._skipping else data)
         while len(self._rest) > MAX_RECORD:
-            yield from self._give_up()
+            self._give_up()
 
-    def finish(self) -> Iterator[Row | Refusal]:
-        """What is left when there are no more bytes."""
+    def finish(self) -> None:
+        """Read what is left when there are no more bytes."""
         rest, self._rest = self._rest, b""
         while rest:
             cut = _end_of_records(rest) or len(rest)
-            if rest.count(b'"', 0, cut) % 2 and (first := rest.find(b"\n") + 1) and first < len(rest):
-                yield Refusal(self._line, "", "a quote is never closed")
+            first = rest.find(b"\n") + 1
+            if rest.count(b'"', 0, cut) % 2 and 0 < first < len(rest):
+                self._refuse(self._line, "a quote is never closed")
                 self._line += 1
                 rest = rest[first:]
                 continue
-            yield from self._records(rest[:cut])
+            self._records(rest[:cut])
             rest = rest[cut:]
         if self._header is None:
             raise Invalid("the table is empty; its first line must name the columns")
 
-    def _give_up(self) -> Iterator[Row | Refusal]:
-        """The record that begins the rest is too long: refuse its first line, go on with the next."""
-        if self._header is None:
-            raise Invalid("the header is too long")
-        yield Refusal(self._line, "", f"{TOO_LONG}, or a quote is never closed")
-        self._skipping = True
-        data = self._skip(self._rest)
+    def _take(self, data: bytes) -> None:
         cut = _end_of_records(data)
         self._rest = data[cut:]
         if cut:
-            yield from self._records(data[:cut])
+            self._records(data[:cut])
+
+    def _give_up(self) -> None:
+        """The record that begins the rest is too long: refuse its first line, go on with the next."""
+        if self._header is None:
+            raise Invalid("the header is too long")
+        self._refuse(self._line, f"{TOO_LONG}, or a quote is never closed")
+        self._skipping = True
+        self._take(self._skip(self._rest))
 
     def _skip(self, data: bytes) -> bytes:
         end = data.find(b"\n")
@@ -69,8 +68,8 @@ class CsvReader:
         self._line += 1
         return data[end + 1 :]
 
-    def _records(self, data: bytes) -> Iterator[Row | Refusal]:
-        """Complete records. What is not UTF-8 or has a NUL is looked at line by line, so that only its line is lost."""
+    def _records(self, data: bytes) -> None:
+        """Complete records. Where something is not UTF-8, a NUL or too long, they are taken one by one, so that only that one is lost."""
         if self._header is None and data.startswith(BOM):
             data = data[len(BOM) :]
         if b"\0" not in data and (len(data) <= MAX_RECORD or max(map(len, data.split(b"\n"))) <= MAX_RECORD):
@@ -79,62 +78,82 @@ class CsvReader:
             except UnicodeDecodeError:
                 pass
             else:
-                yield from self._parse(text)
+                self._parse(text)
                 return
         for record in _single_records(data):
-            try:
-                if b"\0" in record:
-                    raise ValueError("has a NUL character")
-                if len(record) > MAX_RECORD:
-                    raise ValueError(TOO_LONG)
-                text = record.decode()
-            except ValueError as error:
-                yield self._refuse_bytes(error)
+            if fault := _fault(record):
+                if self._header is None:
+                    raise Invalid(f"the header {fault}")
+                self._refuse(self._line, fault)
                 self._line += record.count(b"\n")
             else:
-                yield from self._parse(text)
+                self._parse(record.decode())
 
-    def _refuse_bytes(self, error: ValueError) -> Refusal:
-        message = "not valid UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
-        if self._header is None:
-            raise Invalid(f"the header is {message}" if isinstance(error, UnicodeDecodeError) else f"the header {message}")
-        return Refusal(self._line, "", message)
-
-    def _parse(self, text: str) -> Iterator[Row | Refusal]:
+    def _parse(self, text: str) -> None:
         reader = csv.reader(io.StringIO(text, newline="\n"), strict=True)
-        first = self._line
-        before = 0
-        while True:
+        first, before = self._line, 0
+        if self._header is None:
+            before = self._read_header(reader)
+        while True:  # once, unless a line is refused by the csv module
             try:
-                cells = next(reader)
-            except StopIteration:
+                before = self._rows(reader, first, before)
                 break
             except csv.Error as error:
-                if self._header is None:
-                    raise Invalid(f"the header is not CSV: {error}") from error
-                yield Refusal(first + before, "", f"not CSV: {error}")
-            else:
-                if reader.line_num > before + 1 and sum(map(len, cells)) > MAX_RECORD:
-                    yield Refusal(first + before, "", TOO_LONG)
-                elif cells:
-                    row = self._row(first + before, cells)
-                    if row is not None:
-                        yield row
-            before = reader.line_num
+                self._refuse(first + reader.line_num - 1, f"is not CSV: {error}")
+                before = reader.line_num
         self._line = first + text.count("\n")
 
-    def _row(self, line: int, cells: list[str]) -> Row | Refusal | None:
-        header = self._header
-        if header is None:
-            self._header = [cell.strip() for cell in cells]
-            self._columns.check_header(self._header)
-            return None
+    def _rows(self, reader: Any, first: int, before: int) -> int:
+        header = self._header or []
+        width = len(header)
+        add = self._found.rows.append
+        for cells in reader:
+            line, now = first + before, reader.line_num
+            if len(cells) == width and now == before + 1:
+                values = dict(zip(header, cells, strict=True))
+                if "" in cells:
+                    values = {name: cell or None for name, cell in values.items()}
+                add(Row(line, values))
+            elif cells:
+                self._unusual(line, cells, header)
+            before = now
+        return before
+
+    def _unusual(self, line: int, cells: list[str], header: list[str]) -> None:
+        """A record over several lines, or one that does not fit."""
         if len(cells) != len(header):
-            return Refusal(line, "", f"has {len(cells)} cells, and the header {len(header)}")
-        values: dict[str, str | None] = dict(zip(header, cells, strict=True))
-        if "" in cells:
-            values.update((name, None) for name, cell in values.items() if not cell)
-        return Row(line, values)
+            self._refuse(line, f"has {len(cells)} cells, and the header {len(header)}")
+        elif sum(map(len, cells)) > MAX_RECORD:
+            self._refuse(line, TOO_LONG)
+        else:
+            self._found.rows.append(Row(line, {name: cell or None for name, cell in zip(header, cells, strict=True)}))
+
+    def _read_header(self, reader: Any) -> int:
+        try:
+            cells = next((cells for cells in reader if cells), None)
+        except csv.Error as error:
+            raise Invalid(f"the header is not CSV: {error}") from error
+        if cells is not None:
+            header = [cell.strip() for cell in cells]
+            self._columns.check_header(header)
+            self._header = header
+        return int(reader.line_num)
+
+    def _refuse(self, line: int, message: str) -> None:
+        self._found.refusals.append(Refusal(line, "", message))
+
+
+def _fault(record: bytes) -> str | None:
+    """Why a record can't be text, if so."""
+    if b"\0" in record:
+        return "has a NUL character"
+    if len(record) > MAX_RECORD:
+        return TOO_LONG
+    try:
+        record.decode()
+    except UnicodeDecodeError:
+        return "is not valid UTF-8"
+    return None
 
 
 def _end_of_records(data: bytes) -> int:

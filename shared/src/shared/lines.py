@@ -1,7 +1,7 @@
 """What readers of both table formats share: rows, refusals, the columns that are known, and bounded records."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from shared.errors import FieldError, Invalid
@@ -13,7 +13,7 @@ class Row(NamedTuple):
     """One record: the line on which it begins, from 1, and its values."""
 
     line: int
-    values: dict[str, str | None]
+    values: Mapping[str, str | None]
 
 
 class Refusal(NamedTuple):
@@ -22,6 +22,14 @@ class Refusal(NamedTuple):
     line: int
     field: str
     message: str
+
+
+class Found:
+    """What a reader has read and nobody has taken yet."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.refusals: list[Refusal] = []
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ with a line refuses that line and no other.
 """
 
 import dataclasses
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
 from typing import Any, Final
 
 from shared.csvlines import CsvReader, csv_bytes
 from shared.errors import UnsupportedMedia
 from shared.jsonlines import NdjsonReader, ndjson_bytes
-from shared.lines import MAX_RECORD, Columns, Refusal, Row
+from shared.lines import MAX_RECORD, Columns, Found, Refusal, Row
 
 CSV: Final = "text/csv"
 NDJSON: Final = "application/x-ndjson"
@@ -44,19 +44,22 @@ async def read_rows(
     known = Columns(tuple(columns), frozenset(required))
     if media_type not in TABLE_TYPES:
         raise UnsupportedMedia(f"a table must be {' or '.join(TABLE_TYPES)}", headers={"Accept": ", ".join(TABLE_TYPES)})
-    reader: CsvReader | NdjsonReader = CsvReader(known) if media_type == CSV else NdjsonReader(known)
-    rows: list[Row] = []
-    refusals: list[Refusal] = []
+    found = Found()
+    reader = CsvReader(known, found) if media_type == CSV else NdjsonReader(known, found)
     async for chunk in _pieces(chunks):
-        for item in reader.feed(chunk):
-            (refusals if isinstance(item, Refusal) else rows).append(item)  # type: ignore[arg-type]  # told apart by the condition
-            if len(rows) >= size or len(refusals) >= size:
-                yield Batch(rows, refusals)
-                rows, refusals = [], []
-    for item in reader.finish():
-        (refusals if isinstance(item, Refusal) else rows).append(item)  # type: ignore[arg-type]  # as above
-    if rows or refusals:
-        yield Batch(rows, refusals)
+        reader.feed(chunk)
+        for batch in _batches(found, size, size):
+            yield batch
+    reader.finish()
+    for batch in _batches(found, size, 1):
+        yield batch
+
+
+def _batches(found: Found, size: int, least: int) -> Iterator[Batch]:
+    """Take batches of `size` while at least `least` rows or refusals are there."""
+    while len(found.rows) >= least or len(found.refusals) >= least:
+        yield Batch(found.rows[:size], found.refusals[:size])
+        del found.rows[:size], found.refusals[:size]
 
 
 async def _pieces(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
