@@ -116,7 +116,11 @@ def add_team(db: Database) -> AddTeam:
 
     async def add(slug: str, parent: int | None = None) -> int:
         def unit(conn: Connection) -> int:
-            return int(teams.create(conn, {"slug": slug, "name": slug, "description": None, "parent_id": parent, "external_id": None}, AUTHOR)["id"])
+            return int(
+                teams.create(conn, {"slug": slug, "name": slug, "description": None, "parent_id": parent, "external_id": None}, AUTHOR)[
+                    "id"
+                ]
+            )
 
         return await db.write(unit)
 

@@ -5,10 +5,19 @@ from werkzeug.routing import BaseConverter, IntegerConverter, Map, ValidationErr
 MAX_ID = 2**63 - 1
 
 
+def _up_to(highest: int) -> str:
+    """A pattern of 0 … highest without leading zeros: a refusal by `to_python` would be a 405 where another method's rule is met first."""
+    digits = str(highest)
+    size = len(digits)
+    longest = [f"{digits[:at]}[0-{int(digits[at]) - 1}][0-9]{{{size - at - 1}}}" for at in range(1, size) if digits[at] != "0"]
+    first = [f"[1-{int(digits[0]) - 1}][0-9]{{{size - 1}}}"] if digits[0] > "1" else []
+    return f"(?:0|[1-9][0-9]{{0,{size - 2}}}|{'|'.join([*first, *longest, digits])})"
+
+
 class IdConverter(IntegerConverter):
     """A whole number 0 … 2^63-1 in ASCII digits, without leading zeros; anything else is a 404."""
 
-    regex = r"(?:0|[1-9][0-9]{0,18})"
+    regex = _up_to(MAX_ID)
 
     def to_python(self, value: str) -> int:
         number = int(value)

@@ -6,7 +6,7 @@ from typing import Any
 from quart import Blueprint, Response, current_app, request
 
 from shared.context import author, database
-from shared.errors import BadRequest
+from shared.errors import BadRequest, NotFound
 from shared.etags import if_match, not_modified
 from shared.listing import respond_page
 from shared.operations import READ, WRITE, operation
@@ -51,7 +51,12 @@ async def get_member(team_id: int, employee_id: int) -> Response:
 @members.put("/teams/<int:team_id>/members/<int:employee_id>")
 @operation(allow=WRITE, body=MemberBody, body_optional=True, responses={200: Membership, 201: Membership}, problems=(404, 412))
 async def put_member(team_id: int, employee_id: int, body: MemberBody | None) -> Response:
-    """Make someone a member of a team, or change their role or since when. Without a body: a plain member. Saying the same again changes nothing."""
+    """Make someone a member of a team, or change their role or since when. Repeating it changes nothing.
+
+    Without a body: a plain member.
+    """
+    if employee_id < 1:
+        raise NotFound("there is no employee 0")
     by, condition = author(), if_match()
     body = body or MemberBody()
     values = {"role": body.role, "since": _text(body.since)}
