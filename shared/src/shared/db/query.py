@@ -99,13 +99,15 @@ class Compiled:
         return values
 
     def _bind_list(self, name: str, items: Any) -> Any:
-        for item in items:
-            check_value(name, item)
+        check_value(name, items)
         return msgspec.json.encode(list(items)).decode() if self.dialect == "sqlite" else list(items)
 
 
 def check_value(name: str, value: object) -> None:
-    """Raise InvalidParameter for a value that PostgreSQL, SQLite or UTF-8 can't hold."""
+    """Raise InvalidParameter for a value, or a list with a value, that PostgreSQL, SQLite or UTF-8 can't hold."""
+    if isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            check_value(name, item)
     if isinstance(value, str) and _UNSTORABLE.search(value):
         raise InvalidParameter(name, "holds a NUL character" if "\0" in value else "holds half of a surrogate pair")
     if isinstance(value, int) and not -0x8000000000000000 <= value <= 0x7FFFFFFFFFFFFFFF:
