@@ -42,8 +42,11 @@ class Flight:
 
     async def watch(self) -> None:
         """Wait for the client to disconnect."""
-        while (await self.receive())["type"] != "http.disconnect":
-            pass
+        whole = False
+        while (message := await self.receive())["type"] != "http.disconnect":
+            if whole:
+                return  # it would say this for ever without waiting, and nothing else would ever run
+            whole = not message.get("more_body", False)
         self.end(ClientGone("the client has disconnected"))
 
 

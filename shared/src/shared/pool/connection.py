@@ -190,8 +190,7 @@ class Connection(asyncio.Protocol):
     def _deliver(self, response: Response, reader: ResponseReader) -> None:
         waiting = 0
         if reader.pieces:
-            waiting = response.push(reader.pieces)
-            reader.pieces = []
+            waiting = response.push(reader.take())
         if reader.head_done:
             if not response.status:
                 response.status = reader.status

@@ -117,7 +117,7 @@ class Response:
             self._pieces += pieces
         else:
             self._pieces = pieces
-        return sum(map(len, self._pieces))
+        return len(pieces[0]) if len(self._pieces) == 1 else sum(map(len, self._pieces))
 
     def finish(self) -> None:
         """All has arrived, and the connection is not ours any more."""
