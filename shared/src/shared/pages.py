@@ -5,26 +5,23 @@ A list is sorted by a key column and then by id. Key columns are computed, not n
 comes last in both directions: the list is then two sections, those with a value and those without, each read along the same index (key,
 id), forwards or backwards.
 
-A cursor is opaque: base64url of JSON with the database's epoch, the sort, a digest of the filters, and the last row's key and id, and a
-checksum. An altered one, or one of another list, is a 400 that names ``cursor``; one from before a restore is a 410.
+A cursor (`shared.cursors`) that was altered, or is another list's, is a 400 that names ``cursor``; one from before a restore is a 410.
 """
 
-import base64
-import binascii
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
 
-import msgspec
 from sqlalchemy import BigInteger, ColumnElement, Integer, Select, and_, bindparam, func, select, tuple_
 
+from shared.cursors import Place, digest_of_filters, read_cursor, write_cursor
+from shared.cursors import cursor_at as cursor_at
+from shared.cursors import place_of as place_of
 from shared.db import Database, Query
-from shared.db.query import check_value
-from shared.errors import BadRequest, Gone
+from shared.errors import BadRequest
 
 DEFAULT_LIMIT, MOST = 50, 200
 _SHAPES = 512
@@ -68,14 +65,6 @@ class Page:
     def items(self) -> list[dict[str, Any]]:
         """The rows as dicts."""
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where in a list a page begins: after the row with this key and id."""
-
-    key: Any
-    id: int
 
 
 class Listing:
@@ -131,16 +120,16 @@ class Listing:
             parameters |= clause.parameters
             told |= clause.parameters if clause.told is None else clause.told
         place = None
-        digest = _digest(told)
+        digest = digest_of_filters(told)
         if cursor is not None:
-            place = _read_cursor(cursor, db.epoch, sort, digest)
+            place = read_cursor(cursor, db.epoch, sort, digest)
             if not isinstance(place.key, int if isinstance(order.column.type, Integer) else str):
                 raise BadRequest.of("cursor", "is not a cursor of this list")
         rows = await self._rows(db, clauses, parameters, (sort, order), place, limit + 1)
         following = None
         if len(rows) > limit:
             del rows[limit:]
-            following = _write_cursor(db.epoch, sort, digest, rows[-1][-2:])
+            following = write_cursor(db.epoch, sort, digest, rows[-1][-2:])
         total = await self._total(db, clauses, parameters) if count else None
         return Page(self.columns, [row[:-2] for row in rows], following, total)
 
@@ -156,7 +145,7 @@ class Listing:
         clauses: Mapping[str, Clause],
         parameters: Mapping[str, Any],
         sort: tuple[str, Sort],
-        place: _Place | None,
+        place: Place | None,
         limit: int,
     ) -> list[Row]:
         """Up to ``limit`` rows after the place, each with its key and id at the end: of the first section, then of the second."""
@@ -220,44 +209,3 @@ def next_link(path: str, arguments: Sequence[tuple[str, str]], cursor: str) -> s
     """A Link header's value (RFC 8288) for the next page: the same request with another cursor."""
     query = urlencode([(name, value) for name, value in arguments if name != "cursor"] + [("cursor", cursor)])
     return f'<{path}?{query}>; rel="next"'
-
-
-def cursor_at(db: Database, sort: str, parameters: Mapping[str, Any], key: Any, id_: int) -> str:
-    """The cursor after a row of a list that is no Listing; `sort` names it and its order, `parameters` what else makes it this one."""
-    return _write_cursor(db.epoch, sort, _digest(parameters), (key, id_))
-
-
-def place_of(db: Database, sort: str, parameters: Mapping[str, Any], cursor: str) -> tuple[Any, int]:
-    """Key and id of the row that such a cursor stands after. Raises BadRequest and Gone as `Listing.page` does."""
-    place = _read_cursor(cursor, db.epoch, sort, _digest(parameters))
-    return place.key, place.id
-
-
-def _digest(parameters: Mapping[str, Any]) -> str:
-    """A short name for the filters in force."""
-    try:
-        return sha256(msgspec.json.encode(sorted(parameters.items()))).hexdigest()[:16]
-    except (UnicodeEncodeError, OverflowError):
-        for name, value in parameters.items():
-            check_value(name, value)
-        raise
-
-
-def _write_cursor(epoch: str, sort: str, filters: str, place: Sequence[Any]) -> str:
-    document = msgspec.json.encode([epoch, sort, filters, *place])
-    return base64.urlsafe_b64encode(sha256(document).digest()[:6] + document).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str, epoch: str, sort: str, filters: str) -> _Place:
-    try:
-        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        if sha256(raw[6:]).digest()[:6] != raw[:6] or base64.urlsafe_b64encode(raw).decode().rstrip("=") != cursor:
-            raise ValueError("altered")
-        of_epoch, of_sort, of_filters, key, id_ = msgspec.json.decode(raw[6:], type=tuple[str, str, str, str | int, int])
-    except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
-        raise BadRequest.of("cursor", "is not a cursor of this list") from error
-    if of_epoch != epoch:
-        raise Gone("cursor: it is from before the database was restored; read the list from its beginning")
-    if (of_sort, of_filters) != (sort, filters):
-        raise BadRequest.of("cursor", "belongs to a list with another sort or other filters")
-    return _Place(key, id_)

@@ -35,7 +35,7 @@ class Readers(Protocol):
 
 def utc_now() -> str:
     """The time as every table stores it: ``2026-11-22T07:49:09.123456Z``, fixed width, so that text order is time order."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return datetime.now(UTC).isoformat(timespec="microseconds")[:26] + "Z"
 
 
 class Database:

@@ -1,0 +1,68 @@
+"""Cursors: where in a list a page ended, told to a client who hands it back.
+
+Opaque: base64url of JSON with the database's epoch, the sort, a digest of the filters, and the last row's key and id, and a checksum in front.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from shared.db import Database
+from shared.db.query import check_value
+from shared.errors import BadRequest, Gone
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a list a page begins: after the row with this key and id."""
+
+    key: Any
+    id: int
+
+
+def cursor_at(db: Database, sort: str, parameters: Mapping[str, Any], key: Any, id_: int) -> str:
+    """The cursor after a row of a list that is no Listing; `sort` names it and its order, `parameters` what else makes it this one."""
+    return write_cursor(db.epoch, sort, digest_of_filters(parameters), (key, id_))
+
+
+def place_of(db: Database, sort: str, parameters: Mapping[str, Any], cursor: str) -> tuple[Any, int]:
+    """Key and id of the row that such a cursor stands after. Raises BadRequest and Gone as `Listing.page` does."""
+    place = read_cursor(cursor, db.epoch, sort, digest_of_filters(parameters))
+    return place.key, place.id
+
+
+def digest_of_filters(parameters: Mapping[str, Any]) -> str:
+    """A short name for the filters in force."""
+    try:
+        return sha256(msgspec.json.encode(sorted(parameters.items()))).hexdigest()[:16]
+    except (UnicodeEncodeError, OverflowError):
+        for name, value in parameters.items():
+            check_value(name, value)
+        raise
+
+
+def write_cursor(epoch: str, sort: str, filters: str, place: Sequence[Any]) -> str:
+    """A cursor after the row with this key and id."""
+    document = msgspec.json.encode([epoch, sort, filters, *place])
+    return base64.urlsafe_b64encode(sha256(document).digest()[:6] + document).decode().rstrip("=")
+
+
+def read_cursor(cursor: str, epoch: str, sort: str, filters: str) -> Place:
+    """Where a cursor stands. Raises BadRequest naming ``cursor`` for an altered one or another list's, Gone for one of another epoch."""
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        if sha256(raw[6:]).digest()[:6] != raw[:6] or base64.urlsafe_b64encode(raw).decode().rstrip("=") != cursor:
+            raise ValueError("altered")
+        of_epoch, of_sort, of_filters, key, id_ = msgspec.json.decode(raw[6:], type=tuple[str, str, str, str | int, int])
+    except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
+        raise BadRequest.of("cursor", "is not a cursor of this list") from error
+    if of_epoch != epoch:
+        raise Gone("cursor: it is from before the database was restored; read the list from its beginning")
+    if (of_sort, of_filters) != (sort, filters):
+        raise BadRequest.of("cursor", "belongs to a list with another sort or other filters")
+    return Place(key, id_)
