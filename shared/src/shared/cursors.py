@@ -1,6 +1,6 @@
 """Cursors: where in a list a page ended, told to a client who hands it back.
 
-Opaque: base64url of JSON with the database's epoch, the sort, a digest of the filters, and the last row's key and id, and a checksum in front.
+Opaque: base64url of JSON with the epoch, the sort, a digest of the filters, and the last row's key and id, and a checksum in front.
 """
 
 import base64
