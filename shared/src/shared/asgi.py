@@ -20,6 +20,7 @@ from shared.exchange import Exchange, exchange_of
 from shared.problems import send_problem
 from shared.pulled import Disconnected, PulledBody
 
+NOBODY: Final = ("<local>",)
 WATCH_AFTER: Final = 0.02  # seconds
 BODYLESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
 
@@ -109,6 +110,7 @@ class Connection(ASGIHTTPConnection):
         scope: Any = self.scope
         headers = Headers()
         headers._list = [(_name(name), value.decode("latin-1")) for name, value in scope["headers"]]
+        headers._list.insert(0, ("Remote-Addr", (scope.get("client") or NOBODY)[0]))  # where Quart's remote_addr looks
         app = self.app
         return app.request_class(
             scope["method"],

@@ -8,12 +8,13 @@ import json
 import math
 from collections.abc import AsyncIterator, Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 from quart import Request
 
 from shared.errors import BadRequest, Invalid, TooLarge, UnsupportedMedia
+from shared.exchange import exchange_of
 from shared.faults import field_errors
 from shared.media import JSON, content_type
 from shared.pulled import PulledBody
@@ -30,6 +31,12 @@ class StrictRequest(Request):
     """A request whose JSON is read by the rules above, also by those who call `get_json` themselves."""
 
     body_class = PulledBody  # type: ignore[assignment]  # the same uses, another way of filling it
+
+    @property
+    def content_length(self) -> int | None:
+        """The announced length; None when there is none, or no number (the server has refused what is no HTTP)."""
+        length = exchange_of(cast("Any", self.scope)).headers.get(b"content-length")
+        return int(length) if length is not None and length.isdigit() else None
 
     @property
     def blueprints(self) -> list[str]:

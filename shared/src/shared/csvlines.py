@@ -110,10 +110,10 @@ class CsvReader:
         for cells in reader:
             line, now = first + before, reader.line_num
             if len(cells) == width and now == before + 1:
-                values = dict(zip(header, cells, strict=True))
                 if "" in cells:
-                    values = {name: cell or None for name, cell in values.items()}
-                add(Row(line, values))
+                    add(Row(line, {name: cell or None for name, cell in zip(header, cells, strict=True)}))
+                else:
+                    add(Row(line, dict(zip(header, cells, strict=True))))
             elif cells:
                 self._unusual(line, cells, header)
             before = now

@@ -1,5 +1,6 @@
 """What a service tells about itself: JSON logs by structlog, and Prometheus figures."""
 
+import asyncio
 import logging
 import sys
 from bisect import bisect_left
@@ -48,11 +49,15 @@ def route_standard_logging(log: Any, level: str) -> None:
 
 
 class AccessLog:
-    """One line a request, of the same shape as the logger's, made by msgspec alone: structlog takes ten times as long."""
+    """One line a request, of the same shape as the logger's, made by msgspec alone: structlog takes ten times as long.
+
+    The lines of one turn of the event loop are written together.
+    """
 
     def __init__(self, service: str, stream: TextIO | None = None) -> None:
         self._service = service
-        self._write = (stream or sys.stderr).write
+        self._stream = stream or sys.stderr
+        self._lines: list[bytes] = []
 
     def write(self, scope: Any, exchange: Exchange, seconds: float) -> None:
         client = scope.get("client")
@@ -70,7 +75,14 @@ class AccessLog:
             exchange.request_id,
             exchange.trace_id,
         )
-        self._write(_encode_line(line).decode("utf-8", "replace") + "\n")
+        if not self._lines:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._lines.append(_encode_line(line))
+
+    def _flush(self) -> None:
+        lines, self._lines = self._lines, []
+        self._stream.write(b"\n".join([*lines, b""]).decode("utf-8", "replace"))
+        self._stream.flush()
 
 
 class _AccessLine(msgspec.Struct, gc=False):
