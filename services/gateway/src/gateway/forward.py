@@ -15,7 +15,7 @@ from gateway.errors import ServiceUnavailable
 from gateway.flights import ClientGone, Flight, Flights
 from shared.errors import BadGateway, BadRequest, Problem, RequestTimedOut, UpstreamTimeout
 from shared.identity import Caller
-from shared.pool import ConnectFailed, Pool, PoolClosed, PoolError, PoolTimeout, ReadTimeout, Response
+from shared.pool import ConnectFailed, ConnectionLost, Pool, PoolClosed, PoolError, PoolTimeout, ReadTimeout, Response
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -34,7 +34,6 @@ TO_CLIENT: Final = frozenset(
     (
         b"accept-patch",
         b"allow",
-        b"cache-control",
         b"content-disposition",
         b"content-length",
         b"content-type",
@@ -55,6 +54,7 @@ HOP: Final = 0.005  # seconds kept back from the time that is passed on
 
 _PATH: Final = re.compile(rb"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]+)+/?|/")
 _QUERY: Final = re.compile(rb"[!-\"$-~]*")
+_REPEATABLE: Final = frozenset((b"GET", b"HEAD"))
 _FRAMED: Final = frozenset((b"content-length", b"transfer-encoding", b"connection"))
 
 
@@ -137,12 +137,13 @@ class Forwarder:
                 if left < HOP:
                     raise ReadTimeout("no time is left")
                 headers.append((b"x-request-timeout-ms", b"%d" % (left * 1000)))
-            if body is None:
-                response = await self._pool.send(method, target, headers, deadline=deadline, idle=self._idle(deadline))
-            else:
-                response = await self._pool.request(
-                    method, target, headers, body, length=length, deadline=deadline, idle=self._idle(deadline)
-                )
+            idle = self._patience if deadline is None else None
+            try:
+                response = await self._pool.request(method, target, headers, body, length=length, deadline=deadline, idle=idle)
+            except ConnectionLost as error:
+                if body is not None or not error.stale or method not in _REPEATABLE:
+                    raise
+                response = await self._pool.request(method, target, headers, deadline=deadline, idle=idle, fresh=True)
         except PoolError as error:
             raise self._problem(error, flight) from error
         except ValueError as error:
@@ -158,13 +159,13 @@ class Forwarder:
         headers += extra
         try:
             await send({"type": "http.response.start", "status": response.status, "headers": headers})
-            while True:
+            part = response.take()
+            while not response.ended:
+                if part:
+                    flight.awaits_client = time.monotonic()
+                    await send({"type": "http.response.body", "body": part, "more_body": True})
+                    flight.awaits_client = 0.0
                 part = await response.receive()
-                if response.ended:
-                    break
-                flight.awaits_client = time.monotonic()
-                await send({"type": "http.response.body", "body": part, "more_body": True})
-                flight.awaits_client = 0.0
             await send({"type": "http.response.body", "body": part, "more_body": False})
         except PoolError as error:
             raise BrokenResponse(f"the answer of the {self._service} service broke off: {error}") from error
@@ -175,9 +176,6 @@ class Forwarder:
         finally:
             response.close()
         return response.status
-
-    def _idle(self, deadline: float | None) -> float | None:
-        return self._patience if deadline is None else None
 
     def _problem(self, error: PoolError, flight: Flight) -> Problem:
         if isinstance(error, ReadTimeout):

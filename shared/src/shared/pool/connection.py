@@ -56,21 +56,25 @@ class Connection(asyncio.Protocol):
 
     # What the pool calls.
 
-    def start(self, method: bytes, data: bytes, *, deadline: float | None, idle: float | None, more: bool) -> Response:
+    def start(self, method: bytes, data: bytes, deadline: float | None, idle: float | None, more: bool) -> Response:
         """Write the head (and all of a short body); `more` says that a streamed body follows with `send`."""
-        response = Response(self)
-        if self.closed or self._transport is None or self._transport.is_closing():
-            raise self._lost("the connection was closed before the request was written")
-        self._response = response
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            error = self._lost("the connection was closed before the request was written")
+            self.close(error)
+            raise error
+        self._response = response = Response(self, self._loop)
         self._reader.begin(method)
         self._sending = more
         self._deadline = _NEVER if deadline is None else deadline
         self._idle = idle
         if idle is not None:
             self._moved = self._loop.time()
-        self._watch()
+            self._watch()
+        elif self._deadline < self._timer_at:
+            self._watch()
         self._wrote = True
-        self._transport.write(data)
+        transport.write(data)
         return response
 
     async def send(self, body: AsyncIterable[bytes], length: int | None) -> None:
@@ -100,7 +104,8 @@ class Connection(asyncio.Protocol):
         """Nothing under way: close at this time of the loop unless a request comes first."""
         self._deadline = until
         self._idle = None
-        self._watch()
+        if until < self._timer_at:
+            self._watch()
 
     def resume(self) -> None:
         """The reader has taken what had arrived."""
@@ -188,19 +193,19 @@ class Connection(asyncio.Protocol):
     # Within.
 
     def _deliver(self, response: Response, reader: ResponseReader) -> None:
-        waiting = 0
+        if not reader.head_done:
+            return
         if reader.pieces:
-            waiting = response.push(reader.take())
-        if reader.head_done:
-            if not response.status:
-                response.status = reader.status
-                response.headers = reader.headers
-            if reader.done:
-                self._complete(response, reader)
-            elif waiting > HIGH_WATER and not self._paused and self._transport is not None:
-                self._paused = True
-                self._transport.pause_reading()
-            response.wake()
+            response.push(reader.take())
+        if not response.status:
+            response.status = reader.status
+            response.headers = reader.headers
+        if reader.done:
+            self._complete(response, reader)
+        elif not self._paused and self._transport is not None and response.waiting > HIGH_WATER:
+            self._paused = True
+            self._transport.pause_reading()
+        response.wake()
 
     def _complete(self, response: Response, reader: ResponseReader) -> None:
         response.finish()

@@ -1,12 +1,14 @@
 """The bytes of a request head. Whoever calls chooses the fields; their framing is written here and nowhere else."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import AsyncIterable, Iterable
 
 Headers = Iterable[tuple[bytes, bytes]]
+Body = bytes | AsyncIterable[bytes] | None
 
 _TARGET = re.compile(rb"/[\x21-\x22\x24-\x7e]*")
-_METHOD = re.compile(rb"[A-Z]{1,20}")
+_METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
+_EXPECTS_BODY = frozenset((b"POST", b"PUT", b"PATCH"))  # without one they say so (RFC 9110, section 8.6)
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,100}")
 # Fields that speak of the connection, or that the pool writes.
 REFUSED = frozenset(
@@ -29,39 +31,38 @@ REFUSED = frozenset(
 _known_names: set[bytes] = set()
 
 
-def encode_head(method: bytes, target: bytes, host: bytes, headers: Headers, framing: bytes) -> bytes:
-    """The head up to its blank line. ValueError for what could be read as more than one head, or belongs to the pool.
+def encode_head(method: bytes, target: bytes, host: bytes, headers: Headers, body: Body, length: int | None) -> bytes:
+    """The head, and the body where it is bytes. ValueError for what could be read as more than one head, or belongs to the pool.
 
-    `host` is the whole Host line and `framing` the whole line that frames the body, or b"".
+    `host` is the whole Host line; `length` that of a streamed body, None for one in chunks.
     """
-    if _METHOD.fullmatch(method) is None or method == b"CONNECT":
+    if method not in _METHODS:
         raise ValueError(f"not a method to send: {method!r}")
     if _TARGET.fullmatch(target) is None:
         raise ValueError(f"not a target to send: {target!r}")
-    parts = [method, b" ", target, b" HTTP/1.1\r\n", host, framing]
-    count = 0
+    lines = [b"%b %b HTTP/1.1\r\n%b" % (method, target, host)]
     for name, value in headers:
         if name not in _known_names:
             _learn(name)
-        parts += (name, b": ", value, b"\r\n")
-        count += 1
-    parts.append(b"\r\n")
-    head = b"".join(parts)
-    count += 3 if framing else 2
-    count += 1 if host else 0
-    lines = head.count(b"\n")
-    if lines != count or head.count(b"\r") != count or b"\0" in head:
+        lines.append(b"%b: %b\r\n" % (name, value))
+    if body is not None:
+        lines.append(_framing(body, length))
+    elif method in _EXPECTS_BODY:
+        lines.append(b"content-length: 0\r\n")
+    lines.append(b"\r\n")
+    head = b"".join(lines)
+    # Every line ends in one CR LF of ours: one more of either is a line that somebody has smuggled in. (The first is two: host.)
+    count = len(lines) + 1
+    if head.count(b"\n") != count or head.count(b"\r") != count or b"\0" in head:
         raise ValueError("a line break or NUL in a header")
-    return head
+    return head + body if isinstance(body, bytes) else head
 
 
-def framing_for(method: bytes, body: object, length: int | None) -> bytes:
-    """The line that frames the body: none without one, unless the method is expected to have one (RFC 9110, section 8.6)."""
-    if body is None:
-        return b"content-length: 0\r\n" if method in (b"POST", b"PUT", b"PATCH") else b""
-    if length is None:
-        return b"transfer-encoding: chunked\r\n"
-    return b"content-length: %d\r\n" % length
+def _framing(body: Body, length: int | None) -> bytes:
+    """The line that says where the body ends."""
+    if isinstance(body, bytes):
+        return b"content-length: %d\r\n" % len(body)
+    return b"transfer-encoding: chunked\r\n" if length is None else b"content-length: %d\r\n" % length
 
 
 def _learn(name: bytes) -> None:

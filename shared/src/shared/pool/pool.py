@@ -4,14 +4,13 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterable
 from contextlib import suppress
+from types import NoneType
 
 from shared.pool.connection import Connection
-from shared.pool.encode import Headers, encode_head, framing_for
+from shared.pool.encode import Body, Headers, encode_head
 from shared.pool.errors import ConnectFailed, ConnectionLost, ConnectTimeout, PoolClosed, PoolError, PoolTimeout, ReadTimeout
 from shared.pool.origin import Origin
 from shared.pool.response import Response
-
-Body = bytes | AsyncIterable[bytes] | None
 
 
 class Pool:
@@ -93,24 +92,16 @@ class Pool:
 
         Raises PoolError, and ValueError for what must not be sent. Cancelling closes the connection.
         """
-        if isinstance(body, (bytes, type(None))):
-            length = len(body or b"")
-        data = encode_head(method, target, self._host, headers, framing_for(method, body, length))
-        if not fresh and self._idle:
+        data = encode_head(method, target, self._host, headers, body, length)
+        if self._idle and not fresh:
             connection = self._idle.pop()
         else:
             connection = await self._acquire(fresh, deadline, connect_timeout, wait_timeout)
-        try:
-            if isinstance(body, bytes):
-                response = connection.start(method, data + body, deadline=deadline, idle=idle, more=False)
-            else:
-                response = connection.start(method, data, deadline=deadline, idle=idle, more=body is not None)
-                if body is not None:
-                    return await _exchange(connection, response, body, length)
+        response = connection.start(method, data, deadline, idle, not isinstance(body, (bytes, NoneType)))
+        if body is None or isinstance(body, bytes):
             await response.begun()
-        except PoolError as error:
-            connection.close(error)
-            raise
+        else:
+            await _exchange(connection, response, body, length)
         return response
 
     async def send(
@@ -256,7 +247,7 @@ def _late(loop: asyncio.AbstractEventLoop, deadline: float | None, error: PoolEr
     return error
 
 
-async def _exchange(connection: Connection, response: Response, body: AsyncIterable[bytes], length: int | None) -> Response:
+async def _exchange(connection: Connection, response: Response, body: AsyncIterable[bytes], length: int | None) -> None:
     """Send a streamed body until it ends or the response begins, whichever is first: the one case that takes a task."""
     sender = asyncio.get_running_loop().create_task(connection.send(body, length))
     sender.add_done_callback(lambda _: response.wake())
@@ -265,14 +256,13 @@ async def _exchange(connection: Connection, response: Response, body: AsyncItera
             if sender.done():
                 sender.result()
                 break
-            await response.wait()
+            await response.change()
         await _stop(sender)
         await response.begun()
     except BaseException:
         connection.close(PoolError("the request was given up", sent=True))
         sender.cancel()
         raise
-    return response
 
 
 async def _stop(sender: asyncio.Task[None]) -> None:

@@ -90,8 +90,11 @@ class ResponseReader:
 
     def take(self) -> list[bytes]:
         """The pieces of the body since the last call."""
-        pieces = self.pieces[:]
-        self.pieces.clear()
+        if self._chunks is None:
+            pieces, self.pieces = self.pieces, []
+        else:
+            pieces = self.pieces[:]
+            self.pieces.clear()
         return pieces
 
     def _feed_head(self, data: bytes) -> None:

@@ -18,9 +18,10 @@ class Response:
     end must be closed, which closes its connection: `aclose`, or `async with`. One task reads a response.
     """
 
-    __slots__ = ("_connection", "_error", "_pieces", "_waiter", "ended", "headers", "status")
+    __slots__ = ("_connection", "_error", "_loop", "_pieces", "_waiter", "ended", "headers", "status")
 
-    def __init__(self, connection: "Connection") -> None:
+    def __init__(self, connection: "Connection", loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self._connection: Connection | None = connection
         self._error: PoolError | None = None
         self._pieces: list[bytes] = []
@@ -51,7 +52,7 @@ class Response:
                 raise self._error
             if self.ended:
                 return b""
-            await self.wait()
+            await self.change()
         return self.take()
 
     async def read(self, limit: int | None = None) -> bytes:
@@ -89,35 +90,42 @@ class Response:
     # What the connection calls.
 
     async def begun(self) -> None:
-        """Return when the head is here; raise PoolError if there will be none."""
-        while not self.status:
-            if self._error is not None:
-                raise self._error
-            await self.wait()
+        """Return when the head is here; raise PoolError if there will be none. Cancelling closes the connection."""
+        try:
+            while not self.status:
+                if self._error is not None:
+                    raise self._error
+                self._waiter = waiter = self._loop.create_future()
+                await waiter
+        except BaseException:
+            self.close()
+            raise
 
-    async def wait(self) -> None:
-        """Return when something has changed; cancelling closes the connection."""
-        self._waiter = waiter = asyncio.get_running_loop().create_future()
+    async def change(self) -> None:
+        """Return when something has changed. Cancelling closes the connection."""
+        self._waiter = waiter = self._loop.create_future()
         try:
             await waiter
         except BaseException:
             self.close()
             raise
-        finally:
-            self._waiter = None
 
     def wake(self) -> None:
         """Let the reader look again."""
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def push(self, pieces: list[bytes]) -> int:
-        """Add what has arrived; returns how many bytes wait to be taken."""
+    def push(self, pieces: list[bytes]) -> None:
+        """Add what has arrived."""
         if self._pieces:
             self._pieces += pieces
         else:
             self._pieces = pieces
-        return len(pieces[0]) if len(self._pieces) == 1 else sum(map(len, self._pieces))
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that have arrived and were not taken yet."""
+        return sum(map(len, self._pieces))
 
     def finish(self) -> None:
         """All has arrived, and the connection is not ours any more."""

@@ -6,7 +6,7 @@ from typing import cast
 
 import httpx
 
-from shared.pool.encode import REFUSED
+from shared.pool.encode import REFUSED, Body
 from shared.pool.errors import (
     ConnectFailed,
     ConnectionLost,
@@ -17,7 +17,7 @@ from shared.pool.errors import (
     ProtocolViolation,
     ReadTimeout,
 )
-from shared.pool.pool import Body, Pool
+from shared.pool.pool import Pool
 from shared.pool.response import Response
 
 _AS_HTTPX: tuple[tuple[type[PoolError], type[httpx.TransportError]], ...] = (
