@@ -24,9 +24,9 @@ LAYERS = {
     "schemas": {"models", "errors"},
     "store": {"models", "errors"},
     "clients": {"errors", "schemas"},
-    "routes": {"schemas", "store", "errors"},
+    "routes": {"schemas", "store", "errors", "clients"},
 }
-"""What a file may import of its own service, besides the files that only this service has."""
+"""What a file may import of its own service, besides the files that only this service has. Some routes have a client where others have a store."""
 
 
 @dataclass(frozen=True)

@@ -30,10 +30,16 @@ def declared(package: str) -> dict[str, Requirement]:
     return {canonicalize_name(requirement.name): requirement for requirement in found}
 
 
+BY_NAME = {"shared": {"uvloop"}}
+"""What is loaded by its name alone: uvicorn's event loop."""
+
+
 def imported(package: str) -> set[str]:
-    """Top-level names that are neither Python's nor the package's own."""
-    names: set[str] = set()
+    """Top-level names that are neither Python's nor the package's own; `shared.testing` has the developers' packages."""
+    names: set[str] = set(BY_NAME.get(package, ()))
     for path in (PACKAGES[package] / "src").rglob("*.py"):
+        if "testing" in path.parts:
+            continue
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Import):
                 names |= {alias.name.partition(".")[0] for alias in node.names}

@@ -1,0 +1,62 @@
+"""Every command that README.md shows is run here, as it stands there and in that order."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import BARE, ROOT, Run, make
+
+ELSEWHERE = {
+    "make run": "the fixture `sample`, and tests/e2e/test_run.py",
+    "make test": "the run that this test is a part of; .ci/run",
+    "make employees": "tests/e2e/test_alone.py",
+    "make teams": "tests/e2e/test_alone.py",
+    "make gateway": "tests/e2e/test_alone.py",
+    "EMPLOYEES_OPEN=true QUART_APP=employees .venv/bin/quart run": "tests/e2e/test_alone.py",
+}
+pytestmark = pytest.mark.timeout(300)
+
+
+def commands(path: Path) -> list[str]:
+    """The lines of all shell blocks."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", path.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line and not line.startswith("#")]
+
+
+def run_make(run: Run, line: str) -> str:
+    arguments = [part.replace("var/", f"{run.var}/") for part in line.split()[1:]]
+    command = make(*arguments, f"ROSTER_VAR={run.var}", f"ROSTER_PORT_BASE={run.base}")
+    done = subprocess.run(command, cwd=ROOT, env=BARE, check=False, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def test_the_readme_does_what_it_says(sample: Run, tmp_path: Path) -> None:
+    answers = {}
+    for line in commands(ROOT / "README.md"):
+        if line in ELSEWHERE:
+            continue
+        command = line.replace("-o employees.csv", f"-o {tmp_path}/employees.csv")
+        answers[line] = run_make(sample, line) if line.startswith("make ") else sample.shell(command)
+        assert answers[line] or "-X DELETE" in line or "-o " in line, line
+
+    def answer(part: str) -> str:
+        return next(text for line, text in answers.items() if part in line)
+
+    assert '"display_name":"Kwame Boateng"' in answer("sort=-hired_on")
+    assert '"total":3' in answer("q=senior+eng")
+    assert "username: samuel.okoye" in answer("expand=manager")
+    assert answer("/reports?depth=3").count('"id"') == 10
+    assert answer("/managers").index("Oskar Lind") < answer("/managers").index("Inês Carvalho")
+    assert '"paths":[["engineering","platform","storage"]]' in answer("effective-members")
+    assert '"version":2' in answer("merge-patch")
+    assert '"role":"viewer"' in answer("/v1/accounts")
+    assert (tmp_path / "employees.csv").read_text("utf-8").count("\n") == 27
+    assert "nothing changed" not in answer("DIR=var/synthetic")
+
+
+def test_every_command_of_the_readme_is_run_by_a_test() -> None:
+    lines = commands(ROOT / "README.md")
+    assert {line for line in lines if not line.startswith(("curl ", "make import ", "make synthetic "))} == set(ELSEWHERE)
