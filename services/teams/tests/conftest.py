@@ -1,8 +1,10 @@
 """Databases, units and apps for the tests of teams; every test that asks for a database runs on SQLite and on PostgreSQL."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import pytest
@@ -140,3 +142,94 @@ def join(db: Database) -> Join:
         await db.write(lambda conn: members.put(conn, (team_id, employee_id), values, Precondition(None), AUTHOR, following=following))
 
     return add
+
+
+class FeedOfEmployees:
+    """Serves `events` in order. `epoch` begins its cursors; a cursor of another one is a 410.
+
+    `fails` are statuses, `bodies` whole bodies to answer first.
+    """
+
+    def __init__(self) -> None:
+        self.epoch = "first"
+        self.events: list[dict[str, Any]] = []
+        self.fails: list[int] = []
+        self.bodies: list[bytes] = []
+        self.most = 500
+        self.repeat = 0
+        """How many events before the cursor are sent once more."""
+        self.queries: list[dict[str, str]] = []
+        self.headers: dict[str, str] = {}
+        self._news = asyncio.Event()
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self.url = ""
+
+    def add(self, employee_id: int, kind: str = "updated", *, born: str = "2020", **state: Any) -> None:
+        data = (
+            None
+            if kind == "deleted"
+            else {"id": employee_id, "username": f"u{employee_id}", "status": "active", "created_at": born} | state
+        )
+        event = {
+            "type": f"roster.employee.{kind}",
+            "subject": f"employee/{employee_id}",
+            "time": "2026-11-22T08:00:00.000000Z",
+            "data": data,
+        }
+        self.events.append(event)
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def start(self) -> None:
+        port = int(self.url.rpartition(":")[2]) if self.url else 0
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def stop(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                line, *headers = head.decode().split("\r\n")
+                self.headers = {name.lower(): value for name, _, value in (header.partition(": ") for header in headers)}
+                query = {name: values[0] for name, values in parse_qs(urlsplit(line.split(" ")[1]).query).items()}
+                self.queries.append(query)
+                status, document = await self._answer(query)
+                body = self.bodies.pop(0) if self.bodies else msgspec.json.encode(document)
+                kind = "application/cloudevents-batch+json" if status == 200 else "application/problem+json"
+                writer.write(f"HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+    async def _answer(self, query: dict[str, str]) -> tuple[int, Any]:
+        if self.fails:
+            return self.fails.pop(0), {}
+        epoch, _, seq = query.get("after", f"{self.epoch}.0").partition(".")
+        if epoch != self.epoch:
+            return 410, {}
+        after = int(seq)
+        if after >= len(self.events) and int(query["wait"]):
+            try:
+                await asyncio.wait_for(self._news.wait(), int(query["wait"]))
+            except TimeoutError:
+                return 200, []
+        first = max(0, after - self.repeat)
+        return 200, [{"id": f"{self.epoch}.{at}"} | event for at, event in enumerate(self.events, 1)][first:][: self.most]
+
+
+@pytest_asyncio.fixture
+async def feed() -> AsyncIterator[FeedOfEmployees]:
+    """A feed of employees that is empty and answers."""
+    found = FeedOfEmployees()
+    await found.start()
+    yield found
+    await found.stop()

@@ -11,7 +11,7 @@ from shared.feed import MEDIA_TYPE
 from shared.identity import Caller, Minter
 from shared.pool import Pool, PoolTransport
 
-RULES: Final = (Rule("/v1/changes", endpoint="list_changes", methods=["GET"]),)
+RULES: Final = Map([Rule("/v1/changes", endpoint="list_changes", methods=["GET"])])
 """The operations of employees that teams uses, under their owner's names; a test proves them against it."""
 
 BATCH: Final = 500
@@ -56,7 +56,7 @@ class Employees:
     """The employees service. Making one connects to nothing."""
 
     def __init__(self, url: str, signing_key: str) -> None:
-        self._urls: MapAdapter = Map(RULES).bind("employees")
+        self._urls: MapAdapter = RULES.bind("employees")
         self._pool = Pool(url, size=2)
         self._client = httpx.AsyncClient(transport=PoolTransport(self._pool, max_body=MAX_BODY), base_url=self._pool.base_url)
         self._minter = Minter("teams", signing_key) if signing_key else None

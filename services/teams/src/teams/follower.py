@@ -21,6 +21,8 @@ from teams.store import people
 
 AUTHOR: Final = Author("service:employees-feed", "feed")
 FIRST_PAUSE: Final = 0.1
+BREATH: Final = 0.01
+"""Seconds between two requests that bring nothing: a feed that does not wait must not be asked without end."""
 
 
 class Follower:
@@ -55,11 +57,13 @@ class Follower:
         """Read once and apply what came; whether anything did. Raises FeedFault, StoreError."""
         at = await people.position(self._db)
         try:
-            events = await self._employees.changes(at.cursor, wait=self._wait if at.complete else 0)
+            answer = await self._employees.changes(at.cursor, wait=self._wait if at.complete else 0)
         except FeedGone:
             await self._db.write(lambda conn: people.read_anew(conn, at))
             self._log.warning("the directory of employees was restored; its feed is read from the beginning")
             return True
+        done = int(at.cursor.rpartition(".")[2]) if at.cursor else 0
+        events = [event for event in answer if event.seq > done]
         if events:
             batch = [person for event in events if (person := person_of(event))]
             self.ended += await self._db.write(lambda conn: people.apply(conn, at, batch, events[-1].id, AUTHOR))
@@ -73,7 +77,8 @@ class Follower:
     async def _run(self) -> None:
         while True:
             try:
-                await self.step()
+                if not await self.step():
+                    await asyncio.sleep(BREATH)
             except (FeedFault, StoreError) as error:
                 await self._pause(str(error))
             except Exception as error:  # whatever it is, the next attempt may fare better; without one nobody would ever leave a team

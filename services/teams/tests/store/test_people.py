@@ -1,0 +1,121 @@
+"""What is known of employees: events applied once, in one unit with the cursor, and memberships ended."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from shared.changes import Author
+from shared.db import Connection, Database, Query
+from shared.errors import Invalid
+from teams.models import follower, people
+from teams.store import lists
+from teams.store import people as store
+from teams.store.people import Person
+
+AUTHOR = Author("service:employees-feed", "feed")
+EVERYONE = Query(select(people.c.employee_id, people.c.status, people.c.deleted).order_by(people.c.employee_id))
+FOLLOWER = Query(select(follower))
+AddTeam = Callable[..., Awaitable[int]]
+Join = Callable[..., Awaitable[None]]
+
+
+def active(employee_id: int, seq: int, **changes: Any) -> Person:
+    return replace(Person(employee_id, f"u{employee_id}", "active", False, "2020", seq), **changes)
+
+
+def deleted(employee_id: int, seq: int) -> Person:
+    return Person(employee_id, "", "inactive", True, "", seq)
+
+
+async def apply(db: Database, *events: Person, cursor: str | None = None) -> int:
+    at = await store.position(db)
+    return await db.write(lambda conn: store.apply(conn, at, events, cursor or str(events[-1].seq), AUTHOR))
+
+
+async def members_of(db: Database, team_id: int, active_only: bool = True) -> list[int]:
+    page = await lists.MEMBERS.page(db, {"team_id": team_id, "active": active_only or None})
+    return [row[2] for row in page.rows]
+
+
+async def test_inactive_people_are_left_out_and_come_back(db: Database, add_team: AddTeam, join: Join) -> None:
+    team = await add_team("core")
+    for employee in (1, 2, 3):
+        await join(team, employee)
+    await apply(db, active(1, 1), active(2, 2, status="inactive"))
+    assert await members_of(db, team) == [1, 3], "3 is not known yet, and shown"
+    assert await members_of(db, team, active_only=False) == [1, 2, 3]
+    await apply(db, active(2, 3))
+    assert await members_of(db, team) == [1, 2, 3]
+
+
+async def test_who_is_deleted_leaves_every_team_once(db: Database, add_team: AddTeam, join: Join) -> None:
+    teams = [await add_team(slug) for slug in ("a", "b")]
+    for team in teams:
+        await join(team, 1)
+        await join(team, 2)
+    assert await apply(db, active(1, 1), active(2, 2), deleted(1, 3)) == 2
+    log = await db.last_change()
+    assert [await members_of(db, team, active_only=False) for team in teams] == [[2], [2]]
+    assert await apply(db, deleted(1, 3), cursor="3") == 0
+    assert await apply(db, active(1, 1), cursor="3") == 0, "an old event changes nothing"
+    assert await db.last_change() == log
+    assert await db.all(EVERYONE) == [(1, "active", True), (2, "active", False)]
+
+
+async def test_a_batch_read_at_another_place_is_not_applied(db: Database, add_team: AddTeam, join: Join) -> None:
+    await join(await add_team("core"), 1)
+    at = await store.position(db)
+    await apply(db, active(1, 1))
+    assert await db.write(lambda conn: store.apply(conn, at, [deleted(1, 2)], "2", AUTHOR)) == 0
+    assert (await store.position(db)).cursor == "1"
+    assert await db.all(EVERYONE) == [(1, "active", False)]
+
+
+async def test_effect_and_cursor_are_one(db: Database, add_team: AddTeam, join: Join) -> None:
+    team = await add_team("core")
+    await join(team, 1)
+    at = await store.position(db)
+
+    def broken(conn: Connection) -> None:
+        assert store.apply(conn, at, [active(1, 1), deleted(1, 2)], "2", AUTHOR) == 1
+        raise RuntimeError("the end of the process")
+
+    with pytest.raises(RuntimeError, match="the end"):
+        await db.write(broken)
+    assert (await store.position(db), await members_of(db, team), await db.all(EVERYONE)) == (at, [1], [])
+    assert await apply(db, active(1, 1), deleted(1, 2)) == 1
+
+
+async def test_nobody_deleted_is_added(db: Database, add_team: AddTeam, join: Join) -> None:
+    team = await add_team("core")
+    await apply(db, active(1, 1), deleted(1, 2))
+    with pytest.raises(Invalid) as refused:
+        await join(team, 1)
+    assert [error.field for error in refused.value.errors] == ["employee_id"]
+    await join(team, 1, following=False)
+    assert await members_of(db, team, active_only=False) == [1]
+
+
+async def test_a_new_reading_buries_whom_it_does_not_meet(db: Database, add_team: AddTeam, join: Join) -> None:
+    team = await add_team("core")
+    for employee in (1, 2, 3, 4):
+        await join(team, employee)
+    await apply(db, active(1, 1), active(2, 2), active(3, 3))
+    await db.write(lambda conn: store.finish_reading(conn, store.Position("3", 1, False), AUTHOR))
+    at = await store.position(db)
+    assert at == store.Position("3", 1, True)
+    await db.write(lambda conn: store.read_anew(conn, at))
+    await db.write(lambda conn: store.read_anew(conn, at))
+    assert await store.position(db) == store.Position(None, 2, False)
+    reborn = active(3, 2, born="2026", username="someone-else")
+    assert await apply(db, active(1, 1), reborn) == 1, "the id is another person's now"
+    assert await members_of(db, team) == [1, 2, 4], "until the reading's end, 2 is as it was"
+    now = await store.position(db)
+    assert await db.write(lambda conn: store.finish_reading(conn, now, AUTHOR)) == 1
+    assert await db.write(lambda conn: store.finish_reading(conn, now, AUTHOR)) == 0
+    assert await members_of(db, team, active_only=False) == [1, 4], "nobody ever knew of 4"
+    assert await db.all(EVERYONE) == [(1, "active", False), (2, "active", True), (3, "active", False)]
+    assert await db.all(FOLLOWER) == [("employees", "2", 2, True)]
