@@ -26,7 +26,7 @@ LAYERS = {
     "clients": {"errors", "schemas"},
     "routes": {"schemas", "store", "errors", "clients"},
 }
-"""What a file may import of its own service, besides the files that only this service has. Some routes have a client where others have a store."""
+"""What a file may import of its own service, besides the files that only it has. Some routes have a client where others have a store."""
 
 
 @dataclass(frozen=True)
