@@ -21,7 +21,7 @@ from shared.problems import send_problem
 from shared.pulled import Disconnected, PulledBody
 
 NOBODY: Final = ("<local>",)
-WATCH_AFTER: Final = 0.02  # seconds
+WATCH_AFTER: Final = 0.1  # seconds; longer than a durable write waits for its group
 BODYLESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
 
 
@@ -38,7 +38,8 @@ class Watch:
         self._task = asyncio.current_task()
         self._watcher: asyncio.Task[None] | None = None
         self.ended = self.expired = self.interrupted = False
-        self._timer = self._loop.call_later(WATCH_AFTER, self._look)
+        left = exchange.left(time.monotonic())
+        self._timer = self._loop.call_later(WATCH_AFTER if left is None else min(WATCH_AFTER, left), self._look)
 
     def _look(self) -> None:
         left = self._exchange.left(time.monotonic())
@@ -132,17 +133,17 @@ class Connection(ASGIHTTPConnection):
         await send({"type": "http.response.start", "status": response.status_code, "headers": encode_headers(response.headers)})
         empty = self.scope["method"] == "HEAD"
         if not isinstance(response, Response):
-            await send({"type": "http.response.body", "body": b"" if empty else b"".join(response.response)})
+            await send({"type": "http.response.body", "body": b"" if empty else b"".join(response.response), "more_body": False})
             return
         data = getattr(response.response, "data", None)
         if isinstance(data, bytes):
-            await send({"type": "http.response.body", "body": b"" if empty else data})
+            await send({"type": "http.response.body", "body": b"" if empty else data, "more_body": False})
             return
         async with response.response as chunks:
             if not empty:
                 async for chunk in chunks:
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 @lru_cache(maxsize=512)

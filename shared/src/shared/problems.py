@@ -26,7 +26,7 @@ def install(app: Quart, log: Any) -> None:
     app.register_error_handler(HTTPException, _from_framework)
     app.register_error_handler(InvalidParameter, _from_parameter)
     app.register_error_handler(Unavailable, _from_unavailable)
-    app.log_exception = lambda exc_info: None  # type: ignore[method-assign, assignment]  # the signal below logs, once
+    app.log_exception = lambda *context: None  # type: ignore[method-assign]  # the signal below logs, once
 
     async def log_exception(sender: Quart, exception: BaseException, **extra: Any) -> None:
         log.error("unexpected error", path=request.path, method=request.method, exc_info=exception)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from quart import Blueprint, Quart, Request, Response, g
-from quart.globals import request_ctx
+from quart import request as current_request
 from quart.sessions import NullSession, SessionInterface
 from werkzeug.routing import MapAdapter
 
@@ -52,7 +52,6 @@ class Service(Quart):
     json_provider_class = MsgspecProvider
     identify: Identify
     max_upload: int
-    no_session: Any = None
     stopping = False
 
     def __init__(self, name: str) -> None:
@@ -66,15 +65,9 @@ class Service(Quart):
             return super().create_url_adapter(None)
         return MapAdapter(self.url_map, "", "", "", request.scheme, request.path, request.method)
 
-    def request_context(self, request: Any) -> Any:
-        """As Quart's, with the session that nobody opens."""
-        context = super().request_context(request)
-        context.session = self.no_session
-        return context
-
     async def dispatch_request(self, request_context: Any = None) -> Any:
         """As Quart's, with the operation's policy and inputs."""
-        request: Any = (request_context or request_ctx).request
+        request: Any = current_request if request_context is None else request_context.request
         found = None if request.routing_exception is not None else self._operations.get(request.url_rule.endpoint)
         if found is None or (request.method == "OPTIONS" and request.url_rule.provide_automatic_options):
             return await super().dispatch_request(request_context)
@@ -165,7 +158,6 @@ def create_service(
     app = Service(name)
     app.config.update(MAX_CONTENT_LENGTH=settings.max_body, BODY_TIMEOUT=None, RESPONSE_TIMEOUT=None)
     app.session_interface = session_interface or NoSessions()  # type: ignore[assignment]  # Quart narrows it to its default
-    app.no_session = None if session_interface else NullSession()
     app.max_upload = settings.max_upload
     app.identify = identify or _identify_by(name, settings, trusts, log)
     metrics = Metrics()
