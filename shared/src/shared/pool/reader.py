@@ -180,7 +180,7 @@ class ResponseReader:
             if length:
                 _parse(parser, data)
                 self.pieces.append(data)
-            self._parser = parser
+            self._parser = parser if self.keep_alive else None
             return
         else:
             self._remaining = length
@@ -206,7 +206,7 @@ class ResponseReader:
 def _parse(parser: Any, data: bytes) -> None:
     try:
         parser.feed_data(data)
-    except httptools.HttpParserError as error:
+    except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
         raise ProtocolViolation(f"not an HTTP/1.1 response: {error}") from error
 
 
