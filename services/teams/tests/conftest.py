@@ -187,8 +187,10 @@ class FeedOfEmployees:
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def stop(self) -> None:
-        assert self._server is not None
+        if self._server is None:
+            return
         self._server.close()
+        self._server = None
         for writer in self._writers:
             writer.transport.abort()
 

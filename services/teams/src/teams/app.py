@@ -36,6 +36,7 @@ def create_app(settings: Settings | None = None) -> Service:
         log=log,
     )
     if follower:
+        app.extensions["follower"] = follower
         app.extensions["metrics"].registry.register(follower)
         app.after_serving(follower.stop)  # before the database closes
     keep_database(app, db, "teams", migrate=settings.migrate)
