@@ -48,14 +48,21 @@ def keep_password(path: Path, password: str) -> str:
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.write(password + "\n")
-            os.link(fresh, path)
+            return password if _linked(fresh, path) else _kept(path)
         finally:
             fresh.unlink()
-    except FileExistsError:
-        return _kept(path)
+    except AdminFault:
+        raise
     except OSError as error:
         raise AdminFault(f"{path} can't be written: {error.strerror}") from error
-    return password
+
+
+def _linked(fresh: Path, path: Path) -> bool:
+    try:
+        os.link(fresh, path)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _kept(path: Path) -> str:

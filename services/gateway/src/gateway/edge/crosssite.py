@@ -3,13 +3,13 @@
 It needs no token in forms: every current browser sends `Sec-Fetch-Site`, older ones send `Origin`, programs send neither.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def same_site(method: str, headers: dict[bytes, bytes], ours: Collection[bytes]) -> bool:
+def same_site(method: str, headers: Mapping[bytes, bytes], ours: Collection[bytes]) -> bool:
     """Whether the request may go on. `ours` are further origins (scheme://host[:port]) that count as this site."""
     if method in SAFE_METHODS:
         return True

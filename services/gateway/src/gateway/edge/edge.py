@@ -24,7 +24,7 @@ from shared.identity import Caller
 from shared.problems import send_problem
 
 RawHeaders = list[tuple[bytes, bytes]]
-Headers = dict[bytes, bytes]
+Headers = Mapping[bytes, bytes]
 
 
 SECURITY: Final = [
@@ -70,7 +70,7 @@ class GatewayEdge:
             await self._other(scope, receive, send)
             return
         exchange = exchange_of(scope)
-        headers: Headers = dict(scope["headers"])
+        headers = exchange.headers
         self._look_behind_proxies(scope, headers)
         secured = _Secured(send, ENCRYPTED if scope["scheme"] == "https" else SECURITY)
         try:

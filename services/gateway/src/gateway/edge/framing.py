@@ -5,6 +5,7 @@ behind the gateway every hop must see the same path that the policy was decided 
 """
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from shared.errors import BadRequest
@@ -34,10 +35,10 @@ def check_query(query: bytes) -> None:
         raise BadRequest("The query has bytes that a query may not have.")
 
 
-def check_headers(headers: list[tuple[bytes, bytes]], read: dict[bytes, bytes]) -> None:
+def check_headers(headers: list[tuple[bytes, bytes]], read: Mapping[bytes, bytes]) -> None:
     """Refuse (400) what could be framed or read in two ways: doubled headers of one value, a length beside an encoding.
 
-    `read` is `dict(headers)`, which the caller has made anyway: as long as both have the same size no name is doubled.
+    `read` has the last of each header: as long as both have the same size no name is doubled.
     """
     if len(read) != len(headers):
         seen: set[bytes] = set()

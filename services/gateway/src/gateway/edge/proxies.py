@@ -1,12 +1,12 @@
 """Who is asking, and by which scheme: from the connection, or from `X-Forwarded-*` when a configured proxy says so."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 Network = IPv4Network | IPv6Network
 
 
-def client_of(peer: str, headers: dict[bytes, bytes], trusted: Sequence[Network]) -> str:
+def client_of(peer: str, headers: Mapping[bytes, bytes], trusted: Sequence[Network]) -> str:
     """The client's address: the peer, or behind trusted proxies the rightmost address that is none of them.
 
     Text that is no address ends the walk: what stands left of it was written by nobody we trust.
@@ -25,7 +25,7 @@ def client_of(peer: str, headers: dict[bytes, bytes], trusted: Sequence[Network]
     return address
 
 
-def scheme_of(scheme: str, peer: str, headers: dict[bytes, bytes], trusted: Sequence[Network]) -> str:
+def scheme_of(scheme: str, peer: str, headers: Mapping[bytes, bytes], trusted: Sequence[Network]) -> str:
     """`http` or `https`: the connection's own, or what a trusted proxy says of its own client's."""
     told = headers.get(b"x-forwarded-proto")
     if told in (b"http", b"https") and trusted and _within(peer, trusted):

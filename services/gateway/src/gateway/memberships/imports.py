@@ -59,12 +59,14 @@ class _Resolver:
         ids = await self.people.ids(row.values["username"] or "" for row in batch.rows)
         lines = []
         for line, values in batch.rows:
-            username = values.pop("username")
+            username = values["username"]
             employee_id = ids.get(fold(username or ""))
             if employee_id is None:
                 self._note([RefusedRow(line, "username", f"there is no employee {username}" if username else "required")])
             else:
-                lines.append(encode({"line": line, "employee_id": employee_id, **values}))
+                lines.append(
+                    encode({"line": line, "employee_id": employee_id, **{name: values[name] for name in values if name != "username"}})
+                )
         return b"".join(line + b"\n" for line in lines)
 
     def _note(self, refused: Sequence[RefusedRow]) -> None:

@@ -35,7 +35,8 @@ class Parts:
         self.strict = strict
         self.failures: list[Failure] = []
         self._group = asyncio.TaskGroup()
-        self.problems: list[Problem] = []
+        self.missed: list[Problem] = []
+        self._fatal: list[Problem] = []
 
     async def __aenter__(self) -> "Parts":
         await self._group.__aenter__()
@@ -45,8 +46,8 @@ class Parts:
         try:
             await self._group.__aexit__(kind, error, trace)
         except BaseExceptionGroup:
-            if self.problems:
-                raise self.problems[0] from None
+            if self._fatal:
+                raise self._fatal[0] from None
             raise
 
     def require(self, work: Coroutine[Any, Any, Value]) -> "asyncio.Task[Value]":
@@ -61,14 +62,14 @@ class Parts:
         """Note a missing part. With `strict`, raises the problem instead."""
         if self.strict:
             raise problem
-        self.problems.append(problem)
+        self.missed.append(problem)
         self.failures.append(Failure(part=name, status=problem.status, type=problem.type, detail=problem.detail))
 
     async def _required(self, work: Coroutine[Any, Any, Value]) -> Value:
         try:
             return await work
         except Problem as problem:
-            self.problems.append(problem)
+            self._fatal.append(problem)
             raise
 
     async def _optional(self, name: str, work: Coroutine[Any, Any, Value]) -> Value | None:

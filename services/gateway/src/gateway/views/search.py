@@ -12,8 +12,8 @@ async def search(employees: Upstream, teams: Upstream, ask: Ask, words: str, lim
     async with Parts(strict=strict) as parts:
         people = parts.add("employees", _found(employees, ask, "list_employees", Employee, "employee", query))
         groups = parts.add("teams", _found(teams, ask, "list_teams", Team, "team", query))
-    if len(parts.failures) == 2:
-        raise parts.problems[0]
+    if len(parts.missed) == 2:
+        raise parts.missed[0]
     return Joined({"employees": people.result(), "teams": groups.result()}, parts.failures)
 
 

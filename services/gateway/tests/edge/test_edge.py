@@ -1,0 +1,202 @@
+"""What every request meets first, on both ways through."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+FORWARDED, OWN, UNKNOWN = "/v1/employees/7", "/v1/session", "/v1/nothing"
+
+
+async def raw(house: Any, data: bytes) -> bytes:
+    """The head of the answer to raw bytes."""
+    host, port = house.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(data)
+    async with asyncio.timeout(10):
+        answer = await reader.read(65536)
+    writer.close()
+    return answer
+
+
+async def test_nothing_is_answered_without_a_session(house: Any) -> None:
+    for path in (FORWARDED, "/v1/employees", "/v1/accounts", "/v1/search?q=a", OWN, "/v1/teams/1?expand=members"):
+        answer = await house.browser().get(path)
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"]
+    assert house.employees.seen == house.teams.seen == []
+
+
+async def test_these_are_public(house: Any) -> None:
+    for path in ("/", "/livez", "/readyz", "/metrics", "/openapi.json"):
+        assert (await house.browser().get(path)).status_code == 200
+
+
+async def test_security_headers_are_on_every_answer(house: Any, viewer: Any) -> None:
+    house.employees.on("GET /v1/employees/7", json={"id": 7}, headers={"cache-control": "public", "set-cookie": "a=b", "server": "x"})
+    for path in (FORWARDED, UNKNOWN, "/", "/v1/%2e%2e", "/v1/search?bad=1", "/v1/accounts", OWN):
+        for method in ("GET", "OPTIONS", "TRACE", "POST"):
+            headers = (await viewer(method, path)).headers
+            assert headers.get_list("x-content-type-options") == ["nosniff"]
+            assert "frame-ancestors 'none'" in headers["content-security-policy"]
+            assert headers["referrer-policy"] == "no-referrer"
+            assert headers["x-request-id"]
+            assert headers["cache-control"] == "no-store"
+            assert not {"server", "strict-transport-security", "set-cookie"} & set(headers)
+
+
+async def test_a_method_that_a_path_has_not_is_405_with_allow(house: Any, viewer: Any) -> None:
+    for path in (FORWARDED, OWN, "/", "/v1/teams/1/members/2", "/v1/memberships/import"):
+        answer = await viewer("TRACE", path)
+        assert answer.status_code == 405
+        assert answer.headers["allow"] == (await viewer("OPTIONS", path)).headers["allow"]
+        assert {"GET", "POST"} & set(answer.headers["allow"].split(", "))
+
+
+async def test_unknown_paths_are_404_and_ask_nobody(house: Any, viewer: Any) -> None:
+    for path in (UNKNOWN, "/v1/changes", "/v1/employees/x", "/v1/employees/9223372036854775808", "/v1/employees/7/"):
+        answer = await viewer.get(path)
+        assert answer.status_code == 404
+        assert answer.headers["content-type"] == "application/problem+json"
+    assert house.employees.seen == house.teams.seen == []
+
+
+async def test_a_forwarded_request_carries_an_assertion_and_nothing_of_the_session(house: Any, viewer: Any) -> None:
+    house.employees.on("GET /v1/employees/7", json={"id": 7})
+    headers = {
+        "Authorization": "Bearer mine",
+        "X-Forwarded-For": "1.2.3.4",
+        "X-Roster-Role": "admin",
+        "X-Request-ID": "abc-1",
+        "Prefer": "x=y",
+    }
+    answer = await viewer.get(FORWARDED + "?fields=id", headers=headers)
+    assert answer.json() == {"id": 7}
+    assert answer.headers["x-request-id"] == "abc-1"
+    (seen,) = house.employees.seen
+    assert (seen.path, seen.query) == ("/v1/employees/7", "fields=id")
+    assert seen.headers["authorization"].startswith("Bearer ey")
+    assert seen.headers["x-request-id"] == "abc-1"
+    assert 0 < int(seen.headers["x-request-timeout-ms"]) <= 1700
+    allowed = {"host", "accept", "authorization", "x-request-id", "traceparent", "x-request-timeout-ms", "prefer"}
+    assert set(seen.headers) <= allowed
+
+
+async def test_a_client_may_ask_for_its_own_deadline(house: Any, viewer: Any) -> None:
+    house.employees.on("GET /v1/employees/7", json={"id": 7})
+    for asked, most in ((None, 1700), ("1000", 850), ("99999", 8500)):
+        await viewer.get(FORWARDED, headers={"X-Request-Timeout-Ms": asked} if asked else {})
+        assert most / 2 < int(house.employees.seen.pop().headers["x-request-timeout-ms"]) <= most
+
+
+async def test_a_service_that_hangs_is_a_504(house: Any, viewer: Any) -> None:
+    house.employees.on("GET /v1/employees/7", hang=True)
+    for path in (FORWARDED, FORWARDED + "?expand=teams"):
+        answer = await viewer.get(path, headers={"X-Request-Timeout-Ms": "300"})
+        assert answer.status_code == 504
+        assert "employees" in answer.json()["detail"]
+
+
+async def test_a_deadline_that_is_none_is_refused(house: Any, viewer: Any) -> None:
+    for asked in ("x", "-1", "1.5", "1e3", "9999999999", "٣".encode()):
+        assert (await viewer.get(OWN, headers={"X-Request-Timeout-Ms": asked})).status_code == 400
+
+
+MATRIX = [
+    ("GET", "/v1/employees/7", "viewer"),
+    ("GET", "/v1/memberships/export", "viewer"),
+    ("GET", "/v1/search?q=a", "viewer"),
+    ("POST", "/v1/employees", "editor"),
+    ("DELETE", "/v1/teams/1", "editor"),
+    ("PUT", "/v1/teams/1/members/2", "editor"),
+    ("POST", "/v1/memberships/import", "editor"),
+    ("GET", "/v1/accounts", "admin"),
+    ("GET", "/v1/accounts/1", "admin"),
+    ("POST", "/v1/accounts", "admin"),
+]
+
+
+async def test_roles(house: Any) -> None:
+    ranks = ("viewer", "editor", "admin")
+    for role in ranks:
+        browser = await house.browser().log_in(role)
+        for method, path, least in MATRIX:
+            answer = await browser(method, path, json={})
+            assert (answer.status_code == 403) is (ranks.index(role) < ranks.index(least)), (role, method, path)
+
+
+AMBIGUOUS = [
+    b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    b"POST /v1/session HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+    b"POST /v1/session HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"GET /v1/\x01 HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /v1/../x HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /?a=\x7f HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\nBad Name: x\r\n\r\n",
+]
+
+
+async def test_what_has_two_readings_is_a_400(house: Any) -> None:
+    for head in AMBIGUOUS:
+        assert (await raw(house, head)).startswith(b"HTTP/1.1 400"), head
+
+
+async def test_a_strange_request_id_is_replaced_and_a_trace_goes_on(house: Any, viewer: Any) -> None:
+    house.employees.on("GET /v1/employees/7", json={"id": 7})
+    trace = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
+    answer = await viewer.get(FORWARDED, headers={"X-Request-ID": "a b", "traceparent": trace})
+    assert answer.headers["x-request-id"] != "a b"
+    (seen,) = house.employees.seen
+    assert seen.headers["traceparent"].split("-")[1] == "a" * 32
+
+
+async def test_behind_a_trusted_proxy_that_speaks_tls_hsts_is_said(settings: Any, open_house: Any) -> None:
+    async with open_house(msgspec.structs.replace(settings, trusted_proxies=("127.0.0.0/8",))) as house:
+        answer = await house.browser().get("/", headers={"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.7"})
+        assert "strict-transport-security" in answer.headers
+
+
+async def test_sessions_that_cannot_be_checked_let_nobody_in(house: Any, viewer: Any) -> None:
+    await house.app.extensions["db"].close()
+    house.clock.now += 2
+    for path in (FORWARDED, OWN):
+        answer = await viewer.get(path)
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"]
+    assert house.employees.seen == []
+    assert (await viewer.get("/")).status_code == 200
+
+
+async def test_yaml_for_those_who_prefer_it(house: Any, viewer: Any) -> None:
+    for path, status in ((OWN, 200), (UNKNOWN, 404), ("/v1/employees/7?expand=teams", 404), (OWN + "/x", 404)):
+        answer = await viewer.get(path, headers={"Accept": "application/yaml"})
+        assert answer.status_code == status
+        assert answer.headers["content-type"].endswith("yaml")
+
+
+async def test_home_lists_what_is_forwarded_too(house: Any) -> None:
+    listed = {(one["method"], one["path"]) for one in (await house.browser().get("/")).json()["endpoints"]}
+    for one in (("GET", "/v1/employees"), ("PATCH", "/v1/teams/{team_id}"), ("GET", "/v1/org-chart"), ("POST", "/v1/memberships/import")):
+        assert one in listed
+
+
+async def test_bodies_that_are_wrong_are_told_so(house: Any, admin: Any) -> None:
+    table: list[tuple[bytes, str, int]] = [
+        (b"", "application/json", 400),
+        (b"{", "application/json", 400),
+        (b"\xff", "application/json", 400),
+        (b'{"username": NaN}', "application/json", 400),
+        (b'{"username":"a","username":"b"}', "application/json", 400),
+        (b'{"username":"\\ud800","password":"x","role":"viewer"}', "application/json", 400),
+        (b"[" * 100_000, "application/json", 413),
+        (b"[" * 5_000, "application/json", 400),
+        (b"x" * 10_000_000, "application/json", 413),
+        (b"{}", "text/plain", 415),
+        (b"[]", "application/json", 422),
+        (b'{"id":1}', "application/json", 422),
+    ]
+    for body, media_type, status in table:
+        for path in ("/v1/session", "/v1/accounts"):
+            answer = await admin("POST", path, content=body, headers={"Content-Type": media_type})
+            assert answer.status_code == status, (path, body[:40], answer.text[:200])
+            assert answer.headers["content-type"] == "application/problem+json"

@@ -1,0 +1,39 @@
+"""What the gateway may be told."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from gateway import config, create_app
+from gateway.config import Settings
+from shared.config import SettingsError
+
+
+def test_good_settings_pass(settings: Settings) -> None:
+    config.check(settings)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"session_keys": ""}, "SESSION_KEYS"),
+        ({"session_keys": "short"}, "SESSION_KEYS"),
+        ({"session_keys": "k" * 40 + ",short"}, "SESSION_KEYS"),
+        ({"signing_key": ""}, "SIGNING_KEY"),
+        ({"signing_key": "{}"}, "SIGNING_KEY"),
+        ({"trusted_proxies": ("10.0.0.1/8",)}, "TRUSTED_PROXIES"),
+        ({"origins": ("https://a.example/",)}, "ORIGINS"),
+        ({"origins": ("a.example",)}, "ORIGINS"),
+        ({"employees_url": "ftp://x"}, "EMPLOYEES_URL"),
+        ({"teams_url": ""}, "TEAMS_URL"),
+        ({"open": True}, "OPEN"),
+    ],
+)
+def test_a_wrong_setting_is_named_at_start(settings: Settings, change: dict[str, Any], named: str) -> None:
+    with pytest.raises(SettingsError, match=named):
+        create_app(msgspec.structs.replace(settings, **change))
+
+
+def test_keys_are_listed_by_comma_or_line() -> None:
+    assert config.session_keys(Settings(session_keys="a,b\nc")) == ["a", "b", "c"]
