@@ -31,8 +31,14 @@ from typing import Any, ClassVar
 
 import msgspec
 
+NEW_PHRASES = {413: "Content Too Large", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}  # RFC 9110; Python has them from 3.13
 TYPE_PREFIX = "urn:roster:problem:"
 UNEXPECTED = "something went wrong here; the request id finds it in the log"
+
+
+def phrase(status: int) -> str:
+    """What a status is called, the same on every Python."""
+    return NEW_PHRASES.get(status) or HTTPStatus(status).phrase
 
 
 class FieldError(msgspec.Struct, frozen=True):
@@ -69,7 +75,7 @@ class Problem(Exception):
 
     @property
     def title(self) -> str:
-        return HTTPStatus(self.status).phrase
+        return phrase(self.status)
 
     @property
     def type(self) -> str:
@@ -171,7 +177,7 @@ class OtherProblem(Problem):
 
     def __init__(self, status: int, detail: str | None = None, **rest: Any) -> None:
         self.status = status  # type: ignore[misc]  # the one class whose status belongs to the instance
-        self.slug = HTTPStatus(status).phrase.lower().replace(" ", "-").replace("'", "")  # type: ignore[misc]  # as above
+        self.slug = phrase(status).lower().replace(" ", "-").replace("'", "")  # type: ignore[misc]  # as above
         super().__init__(detail, **rest)
 
 

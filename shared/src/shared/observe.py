@@ -1,6 +1,7 @@
 """What a service tells about itself: JSON logs by structlog, and Prometheus figures."""
 
 import asyncio
+import json
 import logging
 import sys
 from bisect import bisect_left
@@ -17,6 +18,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from shared.exchange import Exchange, current
 
 BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+LONGEST_PATH: Final = 2000
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 METRICS_TYPE: Final = CONTENT_TYPE_LATEST
 
@@ -64,7 +66,7 @@ class AccessLog:
         line = _AccessLine(
             self._service,
             scope["method"],
-            scope["path"],
+            _path(scope),
             exchange.operation,
             exchange.status,
             exchange.sent,
@@ -81,8 +83,15 @@ class AccessLog:
 
     def _flush(self) -> None:
         lines, self._lines = self._lines, []
-        self._stream.write(b"\n".join([*lines, b""]).decode("utf-8", "replace"))
+        self._stream.write(b"\n".join([*lines, b""]).decode())
         self._stream.flush()
+
+
+def _path(scope: Any) -> str:
+    """As it was sent, where the server tells: escaped, so that it has no line breaks and no surrogates."""
+    raw = scope.get("raw_path")
+    path: bytes = scope["path"].encode("utf-8", "backslashreplace") if raw is None else raw
+    return path[:LONGEST_PATH].decode("utf-8", "backslashreplace")
 
 
 class _AccessLine(msgspec.Struct, gc=False):
@@ -160,7 +169,10 @@ def _add_request(log: Any, name: str, event: Any) -> Any:
 
 
 def _serialize(event: Any, **options: Any) -> str:
-    return msgspec.json.encode(event, enc_hook=repr).decode("utf-8", "replace")
+    try:
+        return msgspec.json.encode(event, enc_hook=repr).decode()
+    except UnicodeEncodeError:  # surrogates, from a caller
+        return json.dumps(event, default=repr)
 
 
 class _ToStructlog(logging.Handler):

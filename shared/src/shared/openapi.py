@@ -1,7 +1,6 @@
 """The OpenAPI 3.1 document, made from the operations by quart-schema's provider."""
 
 from collections.abc import Iterable
-from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
@@ -11,7 +10,7 @@ from quart_schema.openapi import HttpSecurityScheme, OpenAPIProvider
 from werkzeug.routing import BaseConverter, Rule
 
 from shared.converters import MAX_ID, IdConverter, NameConverter
-from shared.errors import FieldError
+from shared.errors import FieldError, phrase
 from shared.operations import JSON_TYPE, PUBLIC, Operation, Upload, operation_of
 
 REF: Final = "#/components/schemas/{name}"
@@ -126,7 +125,7 @@ def _contents(types: Iterable[str], schema: Any) -> dict[str, Any]:
 
 
 def _response(status: int, schema: Any, types: tuple[str, ...]) -> dict[str, Any]:
-    described: dict[str, Any] = {"description": HTTPStatus(status).phrase}
+    described: dict[str, Any] = {"description": phrase(status)}
     if schema is not None:
         offered = (*types, "application/yaml") if JSON_TYPE in types else types
         described["content"] = _contents(offered, schema)
@@ -135,7 +134,7 @@ def _response(status: int, schema: Any, types: tuple[str, ...]) -> dict[str, Any
 
 def _problem(status: int) -> dict[str, Any]:
     schema = {"$ref": REF.format(name="ProblemDocument")}
-    described: dict[str, Any] = {"description": HTTPStatus(status).phrase}
+    described: dict[str, Any] = {"description": phrase(status)}
     return described | {"content": _contents(("application/problem+json", "application/problem+yaml"), schema)}
 
 

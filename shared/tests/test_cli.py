@@ -1,0 +1,40 @@
+"""`python -m <service> …` as its users see it."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from shared.cli import main
+from shared.identity import read_private_key, read_public_keys
+from shared.testing import notes
+
+
+def run(*arguments: str) -> int:
+    return main("notes", notes.create_app, notes.Settings, arguments)
+
+
+def test_config_prints_what_is_in_force(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("NOTES_PORT", "9007")
+    assert run("config") == 0
+    printed = capsys.readouterr().out
+    assert "port = 9007  (NOTES_PORT)\n" in printed
+    assert "readers = 4  (default)\n" in printed
+
+
+def test_a_wrong_setting_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("NOTES_PORT", "x")
+    assert run("config") == 1
+    assert capsys.readouterr().err.startswith("notes: NOTES_PORT: port: ")
+
+
+def test_keys_are_made_once_and_kept_private(tmp_path: Path) -> None:
+    assert run("keys", str(tmp_path / "keys")) == 0
+    private = tmp_path / "keys" / "notes.private.json"
+    text = private.read_text("utf-8")
+    assert stat.S_IMODE(private.stat().st_mode) == 0o600
+    assert read_private_key(text).kid in read_public_keys((tmp_path / "keys" / "notes.public.json").read_text("utf-8"))
+    assert "d" not in json.loads((tmp_path / "keys" / "notes.public.json").read_text("utf-8"))["keys"][0]
+    assert run("keys", str(tmp_path / "keys")) == 0
+    assert private.read_text("utf-8") == text
