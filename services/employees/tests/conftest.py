@@ -13,7 +13,7 @@ from shared.changes import Author
 from shared.db import Database
 from shared.migrate import upgrade
 from shared.testing.calls import Answer, Calls
-from shared.testing.databases import database_url  # noqa: F401
+from shared.testing.databases import database_url, postgresql_database  # noqa: F401
 
 CSV = {"Content-Type": "text/csv"}
 
@@ -73,3 +73,12 @@ async def lite(tmp_path: Path) -> AsyncIterator[Api]:
     """The service on SQLite only, for what has nothing to do with the database."""
     async with create_app(settings_for(f"sqlite:///{tmp_path / 'employees.db'}")).test_app() as running:
         yield Api(running.app)  # type: ignore[attr-defined]
+
+
+@pytest_asyncio.fixture
+async def both(tmp_path: Path) -> AsyncIterator[tuple[Api, Api]]:
+    """The service on SQLite and, beside it, on PostgreSQL."""
+    with postgresql_database() as url:
+        lite, big = create_app(settings_for(f"sqlite:///{tmp_path / 'employees.db'}")), create_app(settings_for(url))
+        async with lite.test_app(), big.test_app():
+            yield Api(lite), Api(big)

@@ -93,7 +93,7 @@ async def test_all_or_nothing(api: Any) -> None:
 
 
 async def test_lines_of_json_are_taken_too(api: Any) -> None:
-    data = b'{"username":"ada","email":"a@x","hired_on":"2020-01-01"}\n\n{"username":"bob","email":"b@x","manager":"ada"}\n{"username":1}\nnull\n'
+    data = b'{"username":"ada","email":"a@x","hired_on":"2020-01-01"}\n\n{"username":"bob","email":"b@x","manager":"ada"}\n[1]\nnull\n'
     answer = await api("POST", "/v1/employees/import", data=data, headers=NDJSON)
     assert counts(answer) == (2, 0, 0, 2)
     answer = await api("POST", "/v1/employees/import", data=b'{"username":"bob","manager":null}', headers=NDJSON)

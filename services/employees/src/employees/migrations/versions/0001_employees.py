@@ -48,7 +48,7 @@ def columns(*, required: bool) -> list[sa.Column[Any]]:
 
 
 def upgrade() -> None:
-    create_log_tables(op)  # type: ignore[arg-type]  # the module stands for its Operations
+    create_log_tables(op)
     op.create_table(
         "employees",
         sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
