@@ -24,7 +24,7 @@ class Settings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields
     """The private key (a JWK) that signs the requests for the feed of employees."""
     feed_wait: Annotated[int, Meta(ge=0, le=60)] = 20
     """How long a request for the feed waits for news."""
-    feed_retry: Seconds = 5.0
+    feed_retry: Seconds = 2.0
     """The longest pause after a request for the feed that failed."""
 
 

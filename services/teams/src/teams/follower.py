@@ -57,7 +57,8 @@ class Follower:
         """Read once and apply what came; whether anything did. Raises FeedFault, StoreError."""
         at = await people.position(self._db)
         try:
-            answer = await self._employees.changes(at.cursor, wait=self._wait if at.complete else 0)
+            wait = self._wait if at.complete and not self._failures else 0  # after a failure: first whether it answers at all
+            answer = await self._employees.changes(at.cursor, wait=wait)
         except FeedGone:
             await self._db.write(lambda conn: people.read_anew(conn, at))
             self._log.warning("the directory of employees was restored; its feed is read from the beginning")
