@@ -193,17 +193,18 @@ async def house(settings: Settings) -> AsyncIterator[House]:
 
 
 class opened:  # noqa: N801 - used like a function
-    """A House as long as the block lasts; `clock` may be shared by several."""
+    """A House as long as the block lasts; `clock` may be shared by several. With `alone`, the settings say where the services are."""
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+    def __init__(self, settings: Settings, clock: Clock | None = None, *, alone: bool = False) -> None:
         self._settings = settings
+        self._alone = alone
         self._clock = clock or Clock()
         self._open: list[AbstractAsyncContextManager[Any]] = []
 
     async def __aenter__(self) -> House:
         employees, teams = Fake(), Fake()
         employees.url, teams.url = await self._enter(serving(employees, lifespan=False)), await self._enter(serving(teams, lifespan=False))
-        where = {"employees_url": employees.url, "teams_url": teams.url}
+        where = {} if self._alone else {"employees_url": employees.url, "teams_url": teams.url}
         app = create_app(msgspec.structs.replace(self._settings, **where), clock=self._clock)
         url = await self._enter(serving(app))
         http = await self._enter(httpx.AsyncClient(trust_env=False, timeout=20))
