@@ -36,11 +36,11 @@ synthetic: $(VENV)/.run ## Write an invented organisation of N=10000 people to O
 	@exec $(bin)/python -m tools.synthetic --people "$(N)" --seed "$(SEED)" "$(OUT)"
 
 employees: $(VENV)/.run ## Start the employees service alone, on port 8001, open to this machine
-	@mkdir -p "$(ROSTER_VAR)" && EMPLOYEES_OPEN=true EMPLOYEES_DATABASE_URL="sqlite:///$(ROSTER_VAR)/employees.db" \
+	@mkdir -p -m 700 "$(ROSTER_VAR)" && EMPLOYEES_OPEN=true EMPLOYEES_DATABASE_URL="sqlite:///$(ROSTER_VAR)/employees.db" \
 		EMPLOYEES_PORT=$$(($(ROSTER_PORT_BASE) + 1)) exec $(bin)/python -m employees serve
 
 teams: $(VENV)/.run ## Start the teams service alone, on port 8002, open to this machine
-	@mkdir -p "$(ROSTER_VAR)" && TEAMS_OPEN=true TEAMS_DATABASE_URL="sqlite:///$(ROSTER_VAR)/teams.db" \
+	@mkdir -p -m 700 "$(ROSTER_VAR)" && TEAMS_OPEN=true TEAMS_DATABASE_URL="sqlite:///$(ROSTER_VAR)/teams.db" \
 		TEAMS_PORT=$$(($(ROSTER_PORT_BASE) + 2)) exec $(bin)/python -m teams serve
 
 gateway: $(VENV)/.run ## Start the gateway alone, on port 8000, in front of services that run already

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -48,7 +49,8 @@ def launch(tmp_path: Path) -> Iterator[Launch]:
 
     yield begin
     for process in reversed(started):
-        os.killpg(process.pid, signal.SIGINT)
+        with suppress(ProcessLookupError):  # it failed to start
+            os.killpg(process.pid, signal.SIGINT)
     codes = [process.wait(30) for process in started]
     assert len(codes) == len(started)
 
