@@ -44,7 +44,7 @@ class Membership(Struct, frozen=True):
 
     team_id: Id
     employee_id: Id
-    role: str
+    role: str | None  # null only in effective lists
     since: str
 
 
