@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import httpx
 
-from bench.machine import Growth
 from bench.scene import Figure, Scene, people
+from shared.testing.memory import Growth
 from shared.testing.processes import Roster
 
 MOST = 100 * 2**20

@@ -68,7 +68,7 @@ class Process:
         return self._process.pid
 
     def start(self, *, prefix: Sequence[str] = ()) -> None:
-        """Start it, behind ``prefix`` (a tracer, say); `wait_ready` tells when it answers."""
+        """Start it, behind ``prefix`` (a tracer that leaves it our child); `wait_ready` tells when it answers."""
         command = [*prefix, *self.command]
         if self.core is not None:
             command = ["taskset", "-c", str(self.core), *command]

@@ -1,0 +1,135 @@
+"""A service that is killed in the middle of writes loses nothing that it has acknowledged, and comes back whole."""
+
+import os
+import random
+import sqlite3
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import pytest
+
+import employees.models
+import gateway.models
+import teams.models
+from shared.changes import LogTables, verify
+from shared.db import Database
+from shared.testing.processes import Roster
+from shared.testing.writers import Ledger, write_accounts, write_employees, write_teams, write_until_killed
+
+ROUNDS = int(os.environ.get("ROSTER_KILL_ROUNDS", "20"))
+CLIENTS = 16
+LEAST = 100
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def rows(roster: Roster, service: str, query: str) -> dict[Any, Any]:
+    """(key, state) rows of a service's database, read beside it."""
+    connection = sqlite3.connect(f"file:{roster.database(service)}?mode=ro", uri=True)
+    try:
+        return dict(connection.execute(query).fetchall())
+    finally:
+        connection.close()
+
+
+async def check_whole(roster: Roster, service: str, log: LogTables) -> int:
+    """The file is sound and the chain of changes verifies; the length of the chain."""
+    connection = sqlite3.connect(f"file:{roster.database(service)}?mode=ro", uri=True)
+    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    connection.close()
+    db = Database(f"sqlite:///{roster.database(service)}", readers=1)
+    await db.open()
+    try:
+        return await verify(db, log)
+    finally:
+        await db.close()
+
+
+def read_feed(url: str, headers: Mapping[str, str]) -> list[dict[str, Any]]:
+    """All events of a feed."""
+    events: list[dict[str, Any]] = []
+    with httpx.Client(base_url=url, headers=headers) as client:
+        while True:
+            after = {"after": events[-1]["id"]} if events else {}
+            batch = client.get("/v1/changes", params={"limit": 1000, **after}).raise_for_status().json()
+            if not batch:
+                return events
+            events += batch
+
+
+def fold(events: list[dict[str, Any]], kind: str, field: str) -> dict[int, Any]:
+    """What a follower of the feed would have by its end: a field by id, of those that are not deleted."""
+    found: dict[int, Any] = {}
+    for event in events:
+        entity, _, number = event["subject"].partition("/")
+        if entity == kind and event["data"] is None:
+            del found[int(number)]
+        elif entity == kind:
+            found[int(number)] = event["data"][field]
+    return found
+
+
+async def test_employees_lose_no_acknowledged_write(roster: Roster) -> None:
+    ledger, chance = Ledger(), random.Random(1)
+    roster.start("employees")
+    for _ in range(ROUNDS):
+        headers = {"Authorization": roster.bearer("employees")}
+        await write_until_killed(roster.employees, ledger, [write_employees] * CLIENTS, headers, LEAST + chance.randrange(50))
+        roster.start("employees")
+        assert ledger.broken(rows(roster, "employees", "SELECT username, title FROM employees")) == {}
+        length = await check_whole(roster, "employees", employees.models.log)
+    events = read_feed(roster.employees.url, {"Authorization": roster.bearer("employees")})
+    assert [int(event["id"].partition(".")[2]) for event in events] == list(range(1, length + 1))
+    assert fold(events, "employee", "title") == rows(roster, "employees", "SELECT id, title FROM employees")
+
+
+async def test_teams_lose_no_acknowledged_write(roster: Roster) -> None:
+    ledger, chance = Ledger(), random.Random(2)
+    del roster.teams.env["TEAMS_EMPLOYEES_URL"]
+    roster.start("teams")
+    for _ in range(ROUNDS):
+        headers = {"Authorization": roster.bearer("teams")}
+        await write_until_killed(roster.teams, ledger, [write_teams] * CLIENTS, headers, LEAST + chance.randrange(50))
+        roster.start("teams")
+        found = rows(roster, "teams", "SELECT slug, name FROM teams")
+        found |= rows(
+            roster, "teams", "SELECT slug || '/' || employee_id, role FROM memberships JOIN teams ON teams.id = memberships.team_id"
+        )
+        assert ledger.broken(found) == {}
+        length = await check_whole(roster, "teams", teams.models.log)
+    events = read_feed(roster.teams.url, {"Authorization": roster.bearer("teams")})
+    assert [int(event["id"].partition(".")[2]) for event in events] == list(range(1, length + 1))
+    assert fold(events, "team", "name") == rows(roster, "teams", "SELECT id, name FROM teams")
+    assert fold(events, "membership", "role") == rows(roster, "teams", "SELECT id, role FROM memberships")
+
+
+async def test_the_gateway_loses_no_acknowledged_write(roster: Roster) -> None:
+    ledger, chance = Ledger(), random.Random(3)
+    roster.start("employees", "gateway")
+    admin = log_in(roster)
+    for _ in range(ROUNDS):
+        clients = [write_accounts] * 4 + [write_employees] * (CLIENTS - 4)
+        await write_until_killed(roster.gateway, ledger, clients, {"Cookie": admin}, LEAST + chance.randrange(50))
+        roster.start("gateway")
+        found = rows(roster, "employees", "SELECT username, title FROM employees")
+        found |= rows(roster, "gateway", "SELECT 'account ' || username, role FROM accounts")
+        found |= {key: "good" for key in ledger.allowed if key.startswith("session ") and is_good(roster, key.removeprefix("session "))}
+        assert ledger.broken(found) == {}
+        await check_whole(roster, "gateway", gateway.models.log)
+    await check_whole(roster, "employees", employees.models.log)
+
+
+def log_in(roster: Roster) -> str:
+    """The cookie of the first account."""
+    credentials = {"username": "admin", "password": roster.admin_password()}
+    answer = httpx.post(f"{roster.gateway.url}/v1/session", json=credentials).raise_for_status()
+    return answer.headers["set-cookie"].partition(";")[0]
+
+
+def is_good(roster: Roster, cookie: str) -> bool:
+    """Whether the gateway takes this session."""
+    answer = httpx.get(f"{roster.gateway.url}/v1/session", headers={"Cookie": cookie})
+    assert answer.status_code in (200, 401), answer.text
+    return answer.status_code == 200
