@@ -6,14 +6,13 @@ Both ask the same stand-in for employees, which shares the load's core, so that 
 import sys
 from collections.abc import Callable
 
-import httpx
 from itsdangerous import URLSafeTimedSerializer
 
 from bench.load import Load
 from bench.machine import LOAD_CORE, SERVER_CORE
 from bench.rounds import Side, costs, interleave, rate, times
 from bench.scene import Figure, Scene
-from shared.testing.processes import Process, Roster
+from shared.testing.processes import Process
 
 LEAST = 10.0
 SECRET = "the peer's secret, of the same length as ours"
@@ -48,14 +47,7 @@ def _ours(scene: Scene, upstream: Process) -> Side:
     roster.gateway.core = SERVER_CORE
     roster.gateway.env["GATEWAY_EMPLOYEES_URL"] = upstream.url
     roster.start("gateway")
-    return Side("ours", roster.gateway, _load(roster.gateway, _log_in(roster)))
-
-
-def _log_in(roster: Roster) -> str:
-    """The session cookie of the first account, as a header value."""
-    answer = httpx.post(f"{roster.gateway.url}/v1/session", json={"username": "admin", "password": roster.admin_password()}, timeout=10)
-    answer.raise_for_status()
-    return answer.headers["set-cookie"].partition(";")[0]
+    return Side("ours", roster.gateway, _load(roster.gateway, roster.log_in()))
 
 
 def _peer(scene: Scene, upstream: Process) -> Side:

@@ -108,7 +108,7 @@ async def test_teams_lose_no_acknowledged_write(roster: Roster) -> None:
 async def test_the_gateway_loses_no_acknowledged_write(roster: Roster) -> None:
     ledger, chance = Ledger(), random.Random(3)
     roster.start("employees", "gateway")
-    admin = log_in(roster)
+    admin = roster.log_in()
     for _ in range(ROUNDS):
         clients = [write_accounts] * 4 + [write_employees] * (CLIENTS - 4)
         await write_until_killed(roster.gateway, ledger, clients, {"Cookie": admin}, LEAST + chance.randrange(50))
@@ -119,13 +119,6 @@ async def test_the_gateway_loses_no_acknowledged_write(roster: Roster) -> None:
         assert ledger.broken(found) == {}
         await check_whole(roster, "gateway", gateway.models.log)
     await check_whole(roster, "employees", employees.models.log)
-
-
-def log_in(roster: Roster) -> str:
-    """The cookie of the first account."""
-    credentials = {"username": "admin", "password": roster.admin_password()}
-    answer = httpx.post(f"{roster.gateway.url}/v1/session", json=credentials).raise_for_status()
-    return answer.headers["set-cookie"].partition(";")[0]
 
 
 def is_good(roster: Roster, cookie: str) -> bool:

@@ -19,6 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import httpx
+
 from shared.identity import Caller, Minter, generate_key
 
 SERVICES = ("employees", "teams", "gateway")
@@ -189,3 +191,9 @@ class Roster:
     def admin_password(self) -> str:
         """The password that the gateway gave its first account."""
         return (self.folder / "admin-password").read_text("utf-8").split()[-1]
+
+    def log_in(self) -> str:
+        """The cookie of a new session of the first account, as the value of a header."""
+        credentials = {"username": "admin", "password": self.admin_password()}
+        answer = httpx.post(f"{self.gateway.url}/v1/session", json=credentials, timeout=30)
+        return answer.raise_for_status().headers["set-cookie"].partition(";")[0]
