@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from employees.schemas import FIELDS
+from employees.models import FIELDS
 
 SORTS = ("id", "username", "email", "display_name", "department", "title", "hired_on")
 EMPTIED = ("title", "department", "display_name", "employee_number", "hired_on", "left_on", "manager_id")

@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from employees.schemas import FIELDS, WRITABLE, Email, Employee, EmployeeBody, EmployeePatch, Line, Username
+from employees.models import FIELDS, WRITABLE
+from employees.schemas import Email, Employee, EmployeeBody, EmployeePatch, Line, Username
 
 
 @pytest.mark.parametrize("text", ["a", "Ångström", "a b", "日本", "x" * 200, "🙂"])
@@ -32,4 +33,5 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 def test_a_patch_has_the_fields_of_a_body_and_an_answer_more() -> None:
     assert EmployeePatch.__struct_fields__ == EmployeeBody.__struct_fields__ == WRITABLE
     assert set(Employee.__struct_fields__) - set(WRITABLE) == {"id", "version", "created_at", "updated_at"}
+    assert Employee.__struct_fields__ == FIELDS  # records become answers by position
     assert FIELDS[0] == "id"

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from employees.models import FIELDS, WRITABLE
+
 _CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 _LINE = rf"^[^\s{_CONTROL}]([^{_CONTROL}]*[^\s{_CONTROL}])?(?!\n)$"
 _USERNAME = rf"^[^\s,{_CONTROL}]+(?!\n)$"
@@ -104,10 +106,6 @@ class LinePage(Struct):
     total: Count | UnsetType = UNSET
 
 
-FIELDS: tuple[str, ...] = Employee.__struct_fields__
-WRITABLE: tuple[str, ...] = EmployeeBody.__struct_fields__
-
-
 Ascending = Literal["id", "username", "email", "display_name", "department", "title", "hired_on", "created_at", "updated_at"]
 Descending = Literal["-id", "-username", "-email", "-display_name", "-department", "-title", "-hired_on", "-created_at", "-updated_at"]
 SortName = Ascending | Descending
@@ -188,5 +186,4 @@ ImportRow = msgspec.defstruct(
 )
 """A row of an import: a patch whose manager is a username. The service's own fields, which an export has, are passed over."""
 
-EXPORTED: tuple[str, ...] = tuple(part for name in FIELDS for part in (("manager", name) if name == "manager_id" else (name,)))
 """The columns of an export: every field, and before `manager_id` the manager's username."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from employees.schemas import EXPORTED, WRITABLE
+from employees.models import EXPORTED, WRITABLE
 from employees.store import exports, people
 from shared.changes import Author
 from shared.db import Connection, Database

@@ -5,8 +5,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from employees.models import employee_tokens, log
-from employees.schemas import WRITABLE
+from employees.models import WRITABLE, employee_tokens, log
 from employees.store import people
 from shared.changes import Author, verify
 from shared.db import Connection, Database, Query

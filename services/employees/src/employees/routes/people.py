@@ -6,7 +6,8 @@ from typing import Any, Final
 import msgspec
 from quart import Blueprint, Response
 
-from employees.schemas import FIELDS, Employee, EmployeeBody, EmployeePage, EmployeePatch, GetQuery, LeaveQuery, ListQuery
+from employees.models import FIELDS
+from employees.schemas import Employee, EmployeeBody, EmployeePage, EmployeePatch, GetQuery, LeaveQuery, ListQuery
 from employees.store import lists, people
 from shared.context import author, database, idempotency_key
 from shared.db import Connection
@@ -25,7 +26,9 @@ _VERSION: Final = FIELDS.index("version")
 @operation(allow=READ, query=ListQuery, responses={200: EmployeePage}, problems=(410,))
 async def list_employees(query: ListQuery) -> Response:
     """Employees, filtered, searched, sorted, a page at a time."""
-    return respond_page(await lists.page(database(), query), Employee, fields=query.fields)
+    asked = {name: getattr(query, name) for name in lists.ASKED}
+    page = await lists.page(database(), asked, sort=query.sort, cursor=query.cursor, limit=query.limit, count=query.count)
+    return respond_page(page, Employee, fields=query.fields)
 
 
 @blueprint.post("/v1/employees")

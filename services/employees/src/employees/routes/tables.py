@@ -4,7 +4,8 @@ import math
 
 from quart import Blueprint, Response
 
-from employees.schemas import EXPORTED, ImportRow
+from employees.models import EXPORTED
+from employees.schemas import ImportRow
 from employees.store import batches, exports
 from shared.bodies import UploadStream
 from shared.context import author, database

@@ -10,8 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from employees import errors
-from employees.models import employees
-from employees.schemas import WRITABLE
+from employees.models import WRITABLE, employees
 from employees.store import lines, people, rules
 from shared.changes import Author
 from shared.db import Connection, Query, any_of

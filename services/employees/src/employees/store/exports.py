@@ -5,8 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import BigInteger, and_, bindparam, select
 
-from employees.models import employees_versions
-from employees.schemas import EXPORTED
+from employees.models import EXPORTED, employees_versions
 from shared.db import Database, Query
 from shared.records import current_at
 

@@ -6,8 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, bindparam, func, literal, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from employees.models import employees
-from employees.schemas import FIELDS
+from employees.models import FIELDS, employees
 from employees.store.lists import LISTING
 from shared.db import Connection, Database, Query, any_of
 from shared.pages import Listing, Page, Sort, cursor_at, place_of

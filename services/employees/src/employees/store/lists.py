@@ -1,16 +1,17 @@
 """Lists of employees: filters, search, sorting and paging."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sqlalchemy import bindparam, select
 
-from employees.models import employee_tokens, employees
-from employees.schemas import FIELDS, ListQuery
+from employees.models import FIELDS, employee_tokens, employees
 from shared.db import Database, any_of
 from shared.pages import Clause, Filter, Listing, Page, Sort
 from shared.search import WordSearch
 from shared.words import fold
 
+ASKED: Final = ("department", "status", "manager_id", "email", "username", "id", "q")
 _SORTED_BY_KEY: Final = ("display_name", "department", "title", "hired_on")
 _SEARCH = WordSearch(employees.c.id, employees.c.words, employee_tokens)
 
@@ -33,19 +34,21 @@ LISTING = Listing(
 )
 
 
-async def page(db: Database, query: ListQuery) -> Page:
+async def page(db: Database, asked: Mapping[str, Any], *, sort: str, cursor: str | None, limit: int, count: bool) -> Page:
     """One page of the employees that match every filter and every word; rows are the columns of FIELDS.
+
+    `asked` has a value, or None, for each of ASKED.
 
     Raises BadRequest for too many words and for a cursor that is not of this list, Gone for one of another epoch.
     """
     filters: dict[str, Any] = {
-        "department": None if query.department is None else fold(query.department),
-        "status": query.status,
-        "email": None if query.email is None else fold(query.email),
-        "username": None if query.username is None else sorted({fold(name) for name in query.username}),
-        "id": None if query.id is None else sorted(set(query.id)),
-        "manager_id": query.manager_id if isinstance(query.manager_id, int) else None,
-        "no_manager": True if query.manager_id == "none" else None,
+        "department": None if asked["department"] is None else fold(asked["department"]),
+        "status": asked["status"],
+        "email": None if asked["email"] is None else fold(asked["email"]),
+        "username": None if asked["username"] is None else sorted({fold(name) for name in asked["username"]}),
+        "id": None if asked["id"] is None else sorted(set(asked["id"])),
+        "manager_id": asked["manager_id"] if isinstance(asked["manager_id"], int) else None,
+        "no_manager": True if asked["manager_id"] == "none" else None,
     }
-    filters |= await _SEARCH.find(db, query.q)
-    return await LISTING.page(db, filters, sort=query.sort, cursor=query.cursor, limit=query.limit, count=query.count)
+    filters |= await _SEARCH.find(db, asked["q"])
+    return await LISTING.page(db, filters, sort=sort, cursor=cursor, limit=limit, count=count)

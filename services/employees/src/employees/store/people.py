@@ -6,8 +6,7 @@ from typing import Any, Literal
 from sqlalchemy import and_, bindparam, delete, insert, select
 
 from employees import errors
-from employees.models import computed, employee_tokens, employees, employees_versions, log
-from employees.schemas import FIELDS, WRITABLE
+from employees.models import FIELDS, WRITABLE, computed, employee_tokens, employees, employees_versions, log
 from employees.store import lines, rules
 from shared.changes import Author
 from shared.db import Connection, Database, Query, any_of
