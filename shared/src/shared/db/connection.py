@@ -75,7 +75,7 @@ class Connection:
         compiled = query.compiled(self.dialect)
         if self._refused is not None:
             raise self._refused
-        values = [compiled.bind(row) for row in rows]
+        values = compiled.bind_many(rows)
         try:
             self._driver.touch_many(compiled, values)
         except StoreError as error:

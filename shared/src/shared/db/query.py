@@ -1,8 +1,9 @@
 """Statements, written once with SQLAlchemy Core and compiled once per database."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Literal
 
 import msgspec
@@ -21,6 +22,7 @@ from sqlalchemy.types import TypeEngine
 from shared.db.errors import InvalidParameter
 
 DialectName = Literal["sqlite", "postgresql"]
+_PLAIN = frozenset({str, int, bool, float, bytes, type(None)})
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -96,6 +98,22 @@ class Compiled:
                     check_value(self.names[position], value)
             elif isinstance(value, list | tuple | set | frozenset):
                 values[position] = self._bind_list(self.names[position], value)
+        return values
+
+    def bind_many(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Sequence[Any]]:
+        """As `bind` for each row. Rows of plain values are checked together, in one pass of C instead of one of Python for each value;
+        of integers beyond 64 bits the driver may be the first to complain.
+        """
+        first = rows[0]
+        if self.defaults or len(self.names) < 2 or first.keys() != self.required or not _PLAIN.issuperset(map(type, first.values())):
+            return [self.bind(row) for row in rows]
+        try:
+            values: list[tuple[Any, ...]] = list(map(itemgetter(*self.names), rows))
+            text = msgspec.json.encode(values)
+        except (KeyError, UnicodeEncodeError, OverflowError, TypeError):
+            return [self.bind(row) for row in rows]
+        if b"\\u0000" in text:
+            return [self.bind(row) for row in rows]
         return values
 
     def _bind_list(self, name: str, items: Any) -> Any:
