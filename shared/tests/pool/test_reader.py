@@ -17,7 +17,11 @@ GOOD = {
     "an empty reason": (b"HTTP/1.1 204 \r\n\r\n", 204, b""),
     "a reason in Latin-1": (b"HTTP/1.1 404 Pas trouv\xe9\r\ncontent-length: 0\r\n\r\n", 404, b""),
     "not modified, with a length": (b"HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n", 304, b""),
-    "interim ones first": (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nlink: x\r\n\r\n" + HEAD + b"content-length: 2\r\n\r\nhi", 200, b"hi"),
+    "interim ones first": (
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nlink: x\r\n\r\n" + HEAD + b"content-length: 2\r\n\r\nhi",
+        200,
+        b"hi",
+    ),
     "a blank at the end of the length": (HEAD + b"content-length: 2 \t\r\n\r\nhi", 200, b"hi"),
 }
 

@@ -39,6 +39,7 @@ class Connection(asyncio.Protocol):
         "_used",
         "_wrote",
         "closed",
+        "lost",
     )
 
     def __init__(self, pool: "Pool", loop: asyncio.AbstractEventLoop, max_head: int) -> None:
@@ -52,7 +53,7 @@ class Connection(asyncio.Protocol):
         self._idle: float | None = None
         self._moved = 0.0
         self._drained: asyncio.Future[None] | None = None
-        self._paused = self._sending = self._used = self._wrote = self.closed = False
+        self._paused = self._sending = self._used = self._wrote = self.closed = self.lost = False
 
     # What the pool calls.
 
@@ -141,7 +142,6 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport, unless nobody waits for it any more."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's do not derive from asyncio's
-        self._pool.opened(self)
         if self.closed:
             self._transport.abort()
 
@@ -175,6 +175,7 @@ class Connection(asyncio.Protocol):
         error = self._lost("the connection was lost before the response ended")
         error.__cause__ = exc
         self.close(error)
+        self.lost = True
         self._pool.gone(self)
 
     def pause_writing(self) -> None:

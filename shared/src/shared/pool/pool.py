@@ -118,6 +118,8 @@ class Pool:
     async def aclose(self) -> None:
         """Close all connections, busy ones too, and return when the sockets are closed. Later requests raise PoolClosed."""
         self._closed = True
+        while (waiter := self._next_waiter()) is not None:
+            waiter.set_exception(PoolClosed("the pool was closed"))
         for connection in list(self._placed):
             connection.close(PoolClosed("the pool was closed"))
         while self._open_sockets:
@@ -146,10 +148,6 @@ class Pool:
             self._placed.remove(connection)
             self._free()
 
-    def opened(self, connection: Connection) -> None:
-        """The connection has a socket."""
-        self._open_sockets.add(connection)
-
     def gone(self, connection: Connection) -> None:
         """The connection's socket is closed."""
         self._open_sockets.discard(connection)
@@ -169,7 +167,7 @@ class Pool:
         else:
             waited = await self._wait(loop, deadline, self.wait_timeout if wait_timeout is None else wait_timeout)
             if waited is not None:
-                if not (fresh or waited.closed or self._closed):
+                if not (fresh or waited.closed):
                     self._placed.add(waited)
                     return waited
                 waited.close(PoolError("replaced"))
@@ -198,6 +196,8 @@ class Pool:
         self._placed.add(connection)
         at = loop.time() + patience
         try:
+            if self._closed:
+                raise PoolClosed("the pool was closed")
             async with asyncio.timeout_at(at if deadline is None else min(at, deadline)):
                 if self.origin.path is not None:
                     await loop.create_unix_connection(lambda: connection, self.origin.path)
@@ -210,6 +210,8 @@ class Pool:
             if isinstance(error, OSError):
                 raise ConnectFailed(f"no connection to {self.origin.authority}: {error}") from error
             raise
+        if not connection.lost:
+            self._open_sockets.add(connection)
         return connection
 
     def _give_back(self, connection: Connection | None) -> None:
