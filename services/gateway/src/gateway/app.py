@@ -19,6 +19,7 @@ from gateway.passwords import Passwords
 from gateway.routes import BLUEPRINTS
 from gateway.routes.context import EXTENSION, Parts
 from gateway.sessions import COOKIE, ISSUER, SCOPE_KEY, Session, SessionCookies, Sessions
+from shared.db import Database
 from shared.identity import Caller, Minter
 from shared.lifecycle import keep_database, make_database
 from shared.observe import logger
@@ -59,23 +60,28 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
     )
     _harden_cookie(app)
     edge.table = Table(routes_of(_own_routes(app)))
-    passwords = Passwords()
-    app.extensions[EXTENSION] = Parts(upstreams["employees"], upstreams["teams"], sessions, passwords, cookies.conceal)
-    keep_database(app, db, "gateway", migrate=settings.migrate)
-
-    @app.before_serving
-    async def prepare() -> None:
-        await ensure_admin(db, passwords, settings)
-        await passwords.warm()
-
-    @app.after_serving
-    async def finish() -> None:
-        await sessions.close()
-        passwords.close()
-        for pool in pools.values():
-            await pool.aclose()
-
+    parts = Parts(upstreams["employees"], upstreams["teams"], sessions, Passwords(), cookies.conceal)
+    app.extensions[EXTENSION] = parts
+    _live(app, db, parts, settings)
     return app
+
+
+def _live(app: Quart, db: Database, parts: Parts, settings: Settings) -> None:
+    """What happens before the first request and after the last: notes are written before the database closes."""
+
+    async def prepare() -> None:
+        await ensure_admin(db, parts.passwords, settings)
+        await parts.passwords.warm()
+
+    async def finish() -> None:
+        await parts.sessions.close()
+        parts.passwords.close()
+        for service in (parts.employees, parts.teams):
+            await service.close()
+
+    app.after_serving(finish)
+    keep_database(app, db, "gateway", migrate=settings.migrate)
+    app.before_serving(prepare)
 
 
 def _caller(request: Request) -> Caller:

@@ -2,7 +2,7 @@
 
 from gateway.clients.answers import Employee, Member, Membership, Page, Person, Team
 from gateway.clients.rules import EMPLOYEES, TEAMS, UPSTREAMS, Rule, public_rules
-from gateway.clients.upstream import Ask, Upstream
+from gateway.clients.upstream import Ask, Reply, Upstream
 
 __all__ = [
     "EMPLOYEES",
@@ -14,6 +14,7 @@ __all__ = [
     "Membership",
     "Page",
     "Person",
+    "Reply",
     "Rule",
     "Team",
     "Upstream",

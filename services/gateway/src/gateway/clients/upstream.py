@@ -20,6 +20,9 @@ from shared.pool import Pool, PoolTransport
 
 MAX_ANSWER: Final = 1024 * 1024
 Kind = TypeVar("Kind")
+Reply = httpx.Response
+"""A service's answer, read whole."""
+
 Parameters = Mapping[str, str | int | bool | list[int] | list[str]]
 
 

@@ -27,4 +27,8 @@ def for_services(exchange: Exchange) -> float | None:
     if exchange.deadline is None:
         return None
     kept = KEPT_BACK * (exchange.deadline - exchange.started)
-    return exchange.deadline - min(max(kept, KEPT_BACK_LEAST), KEPT_BACK_MOST)
+    if kept < KEPT_BACK_LEAST:
+        kept = KEPT_BACK_LEAST
+    elif kept > KEPT_BACK_MOST:
+        kept = KEPT_BACK_MOST
+    return exchange.deadline - kept

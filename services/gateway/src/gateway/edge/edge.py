@@ -4,6 +4,7 @@ In order: the shape of the headers and the path, the route and its policy, the c
 Then a service's own route goes to its forwarder, and everything else to Quart. Every answer gets the security headers.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -35,6 +36,9 @@ SECURITY: Final = [
 ]
 CLIENT_GONE: Final = 499
 """What the log says of a request whose client left before its answer."""
+
+CHECK: Final = 1.0
+"""Seconds that the database may take to tell whose session it is."""
 
 ENCRYPTED: Final = [*SECURITY, (b"strict-transport-security", b"max-age=31536000")]
 _COOKIE: Final = COOKIE.encode() + b"="
@@ -148,8 +152,9 @@ class GatewayEdge:
         if session is not None:
             return session
         try:
-            return await self._sessions.check(cookie)
-        except StoreError as error:
+            async with asyncio.timeout(CHECK):
+                return await self._sessions.check(cookie)
+        except (StoreError, TimeoutError) as error:
             if route.public:
                 return None
             raise ServiceUnavailable("Sessions can't be checked at the moment.") from error
@@ -196,5 +201,7 @@ def _cookie_of(headers: Headers) -> bytes | None:
     header = headers.get(b"cookie")
     if header is None or _COOKIE not in header:
         return None
+    if b";" not in header:
+        return header[len(_COOKIE) :] if header.startswith(_COOKIE) else None
     found = {part[len(_COOKIE) :] for part in (piece.strip() for piece in header.split(b";")) if part.startswith(_COOKIE)}
     return found.pop() if len(found) == 1 else None

@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping
 
-import httpx
-
-from gateway.clients import Ask, Employee, Upstream
+from gateway.clients import Ask, Employee, Reply, Upstream
 from shared.errors import Invalid, NotFound
 
 
 async def put_member(
     employees: Upstream, teams: Upstream, ask: Ask, team_id: int, employee_id: int, body: bytes, headers: Mapping[str, str]
-) -> httpx.Response:
+) -> Reply:
     """The teams service's answer, once the employees service has said that the employee is active.
 
     Raises NotFound for an unknown employee, Invalid for an inactive one, and the Problem of whichever service could not be asked.
