@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 from psycopg import pq
 from psycopg.raw_cursor import RawCursor
-from psycopg.types.numeric import Int8BinaryDumper
+from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
 
 from shared.db import constraints
 from shared.db.connection import Row
@@ -50,6 +50,7 @@ class PostgreSQLDriver:
                 url, autocommit=True, prepare_threshold=0, connect_timeout=5, keepalives_idle=30, tcp_user_timeout=10000
             )
             self._connection.prepared_max = 1000
+            self._connection.adapters.register_dumper(int, Int8Dumper)  # within lists, of which the first would decide the size
             self._connection.adapters.register_dumper(int, Int8BinaryDumper)  # one statement for every size of integer
             self._cursor = RawCursor(self._connection)
             self._cursor.format = pq.Format.BINARY

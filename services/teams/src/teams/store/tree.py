@@ -51,35 +51,27 @@ def _above() -> CTE:
         .where(teams.c.id == bindparam("team_id"))
         .cte("up", recursive=True)
     )
-    parent = teams.alias("parent")
-    return up.union_all(
-        select(parent.c.id, parent.c.parent_id, up.c.distance + 1)
-        .join_from(up, parent, parent.c.id == up.c.parent_id)
-        .where(up.c.distance < MAX_DEPTH)
-    )
+    above = select(up.c.parent_id, _of_parent(up, "parent_id"), up.c.distance + 1)
+    return up.union_all(above.where(up.c.parent_id.is_not(None), up.c.distance < MAX_DEPTH))
 
 
 def _of_person(everyone: bool) -> CTE:
     """The teams of `employee_id` and every team above them, with the path from each down to the membership."""
     up = (
-        select(
-            teams.c.id,
-            teams.c.slug,
-            teams.c.parent_id,
-            memberships.c.role,
-            literal(0, BigInteger).label("depth"),
-            teams.c.slug.label("path"),
-        )
+        select(teams.c.id, teams.c.parent_id, memberships.c.role, literal(0, BigInteger).label("depth"), teams.c.slug.label("path"))
         .join_from(memberships, teams, teams.c.id == memberships.c.team_id)
         .where(memberships.c.employee_id == bindparam("employee_id"), visible(everyone))
         .cte("up", recursive=True)
     )
-    parent = teams.alias("parent")
-    return up.union_all(
-        select(parent.c.id, parent.c.slug, parent.c.parent_id, up.c.role, up.c.depth + 1, parent.c.slug + "/" + up.c.path)
-        .join_from(up, parent, parent.c.id == up.c.parent_id)
-        .where(up.c.depth < MAX_DEPTH)
-    )
+    path = _of_parent(up, "slug") + "/" + up.c.path
+    above = select(up.c.parent_id, _of_parent(up, "parent_id"), up.c.role, up.c.depth + 1, path)
+    return up.union_all(above.where(up.c.parent_id.is_not(None), up.c.depth < MAX_DEPTH))
+
+
+def _of_parent(up: CTE, name: str) -> ColumnElement[Any]:
+    """A column of the parent of the team in hand. Not a join: PostgreSQL would read the whole table for it, once for each level."""
+    parent = teams.alias(f"parent_{name}")
+    return select(parent.c[name]).where(parent.c.id == up.c.parent_id).scalar_subquery()
 
 
 def visible(everyone: bool) -> ColumnElement[bool]:
@@ -123,13 +115,10 @@ def _effective_teams(everyone: bool) -> Select[Any]:
     page = select(up.c.id).where(up.c.id > bindparam("after")).distinct().order_by(up.c.id).limit(bindparam("limit")).cte("page")
     place = func.row_number().over(partition_by=up.c.id, order_by=(up.c.depth, up.c.path))
     role = case((up.c.depth == 0, up.c.role), else_=null())
-    ranked = (
-        select(up.c.id, up.c.slug, role.label("role"), up.c.path, place.label("place"))
-        .join_from(up, page, page.c.id == up.c.id)
-        .cte("ranked")
-    )
+    ranked = select(up.c.id, role.label("role"), up.c.path, place.label("place")).join_from(up, page, page.c.id == up.c.id).cte("ranked")
     return (
-        select(ranked.c.id, ranked.c.slug, ranked.c.role, ranked.c.path)
+        select(ranked.c.id, teams.c.slug, ranked.c.role, ranked.c.path)
+        .join_from(ranked, teams, teams.c.id == ranked.c.id)
         .where(ranked.c.place <= MAX_PATHS)
         .order_by(ranked.c.id, ranked.c.place)
     )
