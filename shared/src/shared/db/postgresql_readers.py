@@ -10,8 +10,11 @@ from shared.db.connection import Row
 from shared.db.errors import InvalidParameter, StoreError, Unavailable
 from shared.db.query import Query
 
-_SETTLE = 5.0
+_SETTLE = 2.0
 """Seconds that a connection has to come to rest after its read was cancelled; then it is given up."""
+
+_LONGEST = "30s"
+"""How long a read may take on the server, if nobody cancels it and also if its cancelling came to nothing."""
 
 _LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError, OSError)
 
@@ -85,7 +88,7 @@ class PostgreSQLReaders:
                 timeout=5,
                 statement_cache_size=1000,
                 max_cached_statement_lifetime=0,
-                server_settings={"jit": "off", "default_transaction_read_only": "on"},
+                server_settings={"jit": "off", "default_transaction_read_only": "on", "statement_timeout": _LONGEST},
             )
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
             raise Unavailable(f"PostgreSQL: {type(error).__name__}: {error}") from error
@@ -107,7 +110,8 @@ class PostgreSQLReaders:
 
     async def _come_to_rest(self, connection: asyncpg.Connection) -> None:
         try:
-            await connection.execute("SELECT", timeout=_SETTLE)
+            async with asyncio.timeout(_SETTLE):  # the driver's own does not cover its wait for the cancelled statement
+                await connection.execute("SELECT")
         except Exception:  # whatever is wrong with it, another one takes its place
             connection.terminate()
         finally:
