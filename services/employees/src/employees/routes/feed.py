@@ -16,7 +16,15 @@ blueprint = Blueprint("feed", __name__)
 
 
 @blueprint.get("/v1/changes")
-@operation(allow=FEED_READERS, query=ChangesQuery, responses={200: list}, response_types=(MEDIA_TYPE,), problems=(410,), budget=math.inf)
+@operation(
+    allow=FEED_READERS,
+    query=ChangesQuery,
+    responses={200: list},
+    response_types=(MEDIA_TYPE,),
+    problems=(410,),
+    budget=math.inf,
+    waits=True,
+)
 async def list_changes(query: ChangesQuery) -> Response:
     """Changes after an event, as a batch of CloudEvents; with `wait`, answers when there is one."""
     events = await FEED.read(database(), query.after, query.limit, float(query.wait))

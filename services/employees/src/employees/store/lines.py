@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, bindparam, func, literal, select
+from sqlalchemy import CTE, BigInteger, bindparam, func, literal, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from employees.models import FIELDS, employees
@@ -15,7 +15,7 @@ _COLUMNS: Sequence[ColumnElement[Any]] = [employees.c[name] for name in FIELDS]
 _PLACED = (*FIELDS, "depth")
 
 
-def _below() -> Any:
+def _below() -> CTE:
     """Everyone under :id down to :depth levels: id, depth. Level 1 are the direct reports."""
     top = select(employees.c.id, literal(1, BigInteger).label("depth")).where(employees.c.manager_id == bindparam("id"))
     below = top.cte("below", recursive=True)
@@ -23,12 +23,18 @@ def _below() -> Any:
     return below.union_all(step.where(below.c.depth < bindparam("depth", type_=BigInteger)))
 
 
-def _above(levels: ColumnElement[int]) -> Any:
+def _manager_of(employee: ColumnElement[Any]) -> ColumnElement[int | None]:
+    """Looked up one by one: a join would let PostgreSQL read the whole table for each level."""
+    above = employees.alias("above")
+    return select(above.c.manager_id).where(above.c.id == employee).scalar_subquery()
+
+
+def _above(levels: ColumnElement[int]) -> CTE:
     """:id itself at depth 0 and those above, up to so many levels: id, manager_id, depth."""
     own = select(employees.c.id, employees.c.manager_id, literal(0, BigInteger).label("depth")).where(employees.c.id == bindparam("id"))
     line = own.cte("line", recursive=True)
-    step = select(employees.c.id, employees.c.manager_id, line.c.depth + 1).join(line, employees.c.id == line.c.manager_id)
-    return line.union_all(step.where(line.c.depth < levels))
+    step = select(line.c.manager_id, _manager_of(line.c.manager_id), line.c.depth + 1)
+    return line.union_all(step.where(line.c.manager_id.is_not(None), line.c.depth < levels))
 
 
 def _managers() -> Query:
@@ -40,7 +46,7 @@ def _ancestors() -> Query:
     """The (id, manager_id) of some employees and of everyone above them, each once: UNION ends it even in a loop."""
     own = select(employees.c.id, employees.c.manager_id).where(any_of(employees.c.id, "ids"))
     line = own.cte("line", recursive=True)
-    step = select(employees.c.id, employees.c.manager_id).join(line, employees.c.id == line.c.manager_id)
+    step = select(line.c.manager_id, _manager_of(line.c.manager_id)).where(line.c.manager_id.is_not(None))
     return Query(select(line.union(step)))
 
 
