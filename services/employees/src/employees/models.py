@@ -67,7 +67,6 @@ employees_versions = versions(employees)
 
 FIELDS = tuple(str(column.name) for column in employees.columns if not column.name.endswith("_key") and column.name != "words")
 WRITABLE = tuple(name for name in FIELDS if name not in ("id", "version", "created_at", "updated_at"))
-EXPORTED = tuple(part for name in FIELDS for part in (("manager", name) if name == "manager_id" else (name,)))
 
 
 def computed(values: Mapping[str, Any]) -> dict[str, Any]:

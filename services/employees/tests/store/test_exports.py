@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from employees.models import EXPORTED, WRITABLE
+from employees.models import WRITABLE
 from employees.store import exports, people
+from employees.store.exports import EXPORTED
 from shared.changes import Author
 from shared.db import Connection, Database
 from shared.etags import Precondition

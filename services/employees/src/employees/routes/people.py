@@ -6,7 +6,6 @@ from typing import Any, Final
 import msgspec
 from quart import Blueprint, Response
 
-from employees.models import FIELDS
 from employees.schemas import Employee, EmployeeBody, EmployeePage, EmployeePatch, GetQuery, LeaveQuery, ListQuery
 from employees.store import lists, people
 from shared.context import author, database, idempotency_key
@@ -19,6 +18,7 @@ from shared.operations import READ, WRITE, operation
 from shared.responses import answered, no_content, respond
 
 blueprint = Blueprint("people", __name__)
+FIELDS: Final = Employee.__struct_fields__
 _VERSION: Final = FIELDS.index("version")
 
 

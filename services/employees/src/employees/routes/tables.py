@@ -4,7 +4,6 @@ import math
 
 from quart import Blueprint, Response
 
-from employees.models import EXPORTED
 from employees.schemas import ImportRow
 from employees.store import batches, exports
 from shared.bodies import UploadStream
@@ -35,4 +34,4 @@ async def import_employees(query: ImportQuery, body: UploadStream) -> Response:
 async def export_employees(query: ExportQuery) -> Response:
     """Everyone at one instant, as a table that can be imported again."""
     db = database()
-    return export_table(query, "employees", EXPORTED, exports.everyone(db, await db.last_change()))
+    return export_table(query, "employees", exports.EXPORTED, exports.everyone(db, await db.last_change()))

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import BigInteger, and_, bindparam, select
 
-from employees.models import EXPORTED, employees_versions
+from employees.models import FIELDS, employees_versions
 from shared.db import Database, Query
 from shared.records import current_at
 
@@ -13,6 +13,7 @@ PAGE: Final = 500
 
 _person = employees_versions.alias("person")
 _manager = employees_versions.alias("manager")
+EXPORTED = tuple(part for name in FIELDS for part in (("manager", name) if name == "manager_id" else (name,)))
 _COLUMNS = [_manager.c.username.label("manager") if name == "manager" else _person.c[name] for name in EXPORTED]
 _PAGE = Query(
     select(*_COLUMNS)
