@@ -1,0 +1,279 @@
+"""What the gateway asks of the services: its own clients and views, driven against servers that answer by the pacts and by nothing else."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from gateway import memberships, views
+from gateway.clients import UPSTREAMS, Ask, Employee, Page, Upstream
+from gateway.errors import ServiceUnavailable
+from gateway.memberships.people import People
+from shared.errors import BadGateway, Invalid, NotFound, PreconditionFailed
+from shared.identity import Caller, Minter
+from shared.pool import Pool
+from shared.testing.callers import Signer
+from tools.contracts.asked import employees_by_gateway as people
+from tools.contracts.asked import teams_by_gateway as groups
+from tools.contracts.pacts import NDJSON, Exchange, make
+
+CALLER = Caller("account:1", "ada", "editor", "gateway")
+ASK = Ask(CALLER, "request-1", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", None)
+MINTER = Minter("gateway", Signer("gateway").private_key)
+NOWHERE = "http://127.0.0.1:9"
+ROLE = {"Content-Type": "application/json"}
+
+
+@dataclass(frozen=True)
+class Services:
+    """Both services, as the gateway has them."""
+
+    employees: Upstream
+    teams: Upstream
+
+    async def expand(self, id_: int, *parts: str) -> dict[str, Any]:
+        return (await views.expand_employee(self.employees, self.teams, ASK, id_, parts, strict=True)).document
+
+    async def expand_team(self, id_: int, *parts: str) -> dict[str, Any]:
+        return (await views.expand_team(self.employees, self.teams, ASK, id_, parts, strict=True)).document
+
+    async def search(self, word: str) -> dict[str, Any]:
+        return (await views.search(self.employees, self.teams, ASK, word, 10, strict=False)).document
+
+    async def put(self, team_id: int, body: bytes = b'{"role": "lead"}', **more: str) -> Any:
+        return await memberships.put_member(self.employees, self.teams, ASK, team_id, 2, body, ROLE | more)
+
+
+Use = Callable[[Services], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A use of the services, and all that it asks of them."""
+
+    use: Use
+    employees: Sequence[Exchange]
+    teams: Sequence[Exchange]
+
+
+CASES: list[Case] = []
+
+
+def case(*, employees: Sequence[Exchange] = (), teams: Sequence[Exchange] = ()) -> Callable[[Use], Use]:
+    """Declare what a use asks."""
+
+    def declare(use: Use) -> Use:
+        CASES.append(Case(use, employees, teams))
+        return use
+
+    return declare
+
+
+@case(employees=[people.HEAD_OF_ALL, people.REPORTING])
+async def someone_with_their_manager(services: Services) -> None:
+    assert (await services.expand(2, "manager"))["manager"]["username"] == "ada"
+    assert (await services.expand(1, "manager"))["manager"] is None
+
+
+@case(employees=[people.HEAD_OF_ALL, people.REPORTS])
+async def someone_with_their_reports(services: Services) -> None:
+    found = (await services.expand(1, "reports"))["reports"]
+    assert [one["username"] for one in found["items"]] == ["bob"]
+    assert found["next"] is None
+
+
+@case(employees=[people.REPORTING, people.NO_REPORTS])
+async def someone_without_reports(services: Services) -> None:
+    assert (await services.expand(2, "reports"))["reports"] == {"items": [], "next": None}
+
+
+@case(employees=[people.MORE])
+async def a_list_that_goes_on(services: Services) -> None:
+    _, page = await services.employees.get(ASK, "list_reports", Page[Employee], {"limit": 200}, employee_id=1)
+    assert page.next
+
+
+@case(employees=[people.HEAD_OF_ALL, people.LEVELS])
+async def an_organisation_chart(services: Services) -> None:
+    root = (await views.org_chart(services.employees, ASK, 1, 2)).document["root"]
+    assert [one["username"] for one in root["reports"]] == ["bob"]
+
+
+@case(employees=[people.NAMES, people.IDS])
+async def usernames_and_ids(services: Services) -> None:
+    directory = People(services.employees, ASK)
+    assert await directory.ids(["Bob", "zoe"]) == {"bob": 2}
+    assert await directory.names([1]) == {1: "ada"}
+
+
+@case(employees=[people.FOUND])
+async def a_search_for_someone(services: Services) -> None:
+    assert [one["id"] for one in (await services.search("bob"))["employees"]["items"]] == [2]
+
+
+@case(teams=[groups.FOUND])
+async def a_search_for_a_team(services: Services) -> None:
+    assert [one["slug"] for one in (await services.search("core"))["teams"]["items"]] == ["core"]
+
+
+@case(employees=[people.UNKNOWN])
+async def someone_who_is_not_there(services: Services) -> None:
+    with pytest.raises(NotFound, match="why it was refused"):
+        await services.expand(1)
+
+
+@case(employees=[people.DATABASE_AWAY])
+async def a_service_that_can_not_answer(services: Services) -> None:
+    with pytest.raises(ServiceUnavailable) as told:
+        await services.expand(1)
+    assert told.value.headers["Retry-After"] == "1"
+
+
+@case(employees=[people.NOT_TRUSTED])
+async def a_service_that_does_not_know_the_gateway(services: Services) -> None:
+    with pytest.raises(BadGateway, match="401"):
+        await services.expand(1)
+
+
+@case(teams=[groups.TOP, groups.BELOW])
+async def a_team_with_its_parent(services: Services) -> None:
+    assert (await services.expand_team(2, "parent"))["parent"]["slug"] == "company"
+    assert (await services.expand_team(1, "parent"))["parent"] is None
+
+
+@case(teams=[groups.UNKNOWN])
+async def a_team_that_is_not_there(services: Services) -> None:
+    with pytest.raises(NotFound, match="why it was refused"):
+        await services.expand_team(1)
+
+
+@case(teams=[groups.DATABASE_AWAY])
+async def teams_can_not_answer(services: Services) -> None:
+    with pytest.raises(ServiceUnavailable) as told:
+        await services.expand_team(1)
+    assert told.value.headers["Retry-After"] == "1"
+
+
+@case(employees=[people.BY_ID], teams=[groups.BELOW, groups.MEMBERS])
+async def a_team_with_its_members(services: Services) -> None:
+    (member,) = (await services.expand_team(2, "members"))["members"]["items"]
+    assert (member["employee_id"], member["role"], member["since"]) == (1, "lead", "2024-01-31")
+    assert member["employee"]["username"] == "ada"
+
+
+@case(teams=[groups.TOP, groups.NO_MEMBERS])
+async def a_team_that_is_empty(services: Services) -> None:
+    assert (await services.expand_team(1, "members"))["members"] == {"items": [], "next": None}
+
+
+@case(teams=[groups.TOP, groups.SUBTEAMS])
+async def a_team_with_those_below(services: Services) -> None:
+    assert [one["slug"] for one in (await services.expand_team(1, "subteams"))["subteams"]["items"]] == ["core"]
+
+
+@case(employees=[people.HEAD_OF_ALL], teams=[groups.TEAMS_OF, groups.BY_ID])
+async def someone_with_their_teams(services: Services) -> None:
+    (one,) = (await services.expand(1, "teams"))["teams"]["items"]
+    assert (one["role"], one["since"], one["team"]["slug"]) == ("lead", "2024-01-31", "core")
+
+
+@case(employees=[people.HEAD_OF_ALL], teams=[groups.IN_NONE])
+async def someone_in_no_team(services: Services) -> None:
+    assert (await services.expand(1, "teams"))["teams"] == {"items": [], "next": None}
+
+
+@case(employees=[people.REPORTING], teams=[groups.JOINED, groups.CHANGED])
+async def a_member(services: Services) -> None:
+    joined = await services.put(1)
+    assert (joined.status_code, joined.headers["Location"], joined.headers["ETag"]) == (201, groups.PLACE, '"1"')
+    changed = await services.put(2, **{"If-Match": '"1"'})
+    assert (changed.status_code, changed.headers["ETag"]) == (200, '"1"')
+
+
+@case(employees=[people.INACTIVE])
+async def a_member_who_is_inactive(services: Services) -> None:
+    with pytest.raises(Invalid, match="not active"):
+        await memberships.put_member(services.employees, services.teams, ASK, 1, 3, b"{}", ROLE)
+
+
+@case(employees=[people.REPORTING], teams=[groups.STALE, groups.NO_ROLE])
+async def a_member_refused(services: Services) -> None:
+    with pytest.raises(PreconditionFailed):
+        await services.put(2, **{"If-Match": '"77"'})
+    with pytest.raises(Invalid) as told:
+        await services.put(1, b'{"role": "boss"}')
+    assert [one.field for one in told.value.errors] == ["field"]
+
+
+@case(employees=[people.REPORTING], teams=[groups.NO_TEAM])
+async def a_member_of_no_team(services: Services) -> None:
+    with pytest.raises(NotFound, match="why it was refused"):
+        await services.put(1)
+
+
+@case(employees=[people.REPORTING], teams=[groups.GONE])
+async def a_member_who_has_just_left(services: Services) -> None:
+    with pytest.raises(NotFound, match="why it was refused"):
+        await services.put(1)
+
+
+class Upload:
+    """A table as a client sends one."""
+
+    media_type = NDJSON
+
+    def __init__(self, *lines: bytes) -> None:
+        self._lines = lines
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for line in self._lines:
+            yield line + b"\n"
+
+
+@case(employees=[people.IDS], teams=[groups.IMPORTED])
+async def a_table_of_memberships(services: Services) -> None:
+    table = Upload(b'{"team":"company","username":"bob"}', b'{"team":"absent","username":"bob"}', b'{"team":"core","username":"zoe"}')
+    report = await memberships.import_rows(services.employees, services.teams, ASK, table, atomic=False, dry_run=False)
+    assert (report.created, report.updated, report.unchanged, report.refused) == (1, 1, 1, 2)
+    assert [(one.line, one.field) for one in report.refusals] == [(2, "team"), (3, "username")]
+
+
+@case(employees=[people.ONE_ID], teams=[groups.REFUSED_WHOLE])
+async def a_table_of_memberships_refused_whole(services: Services) -> None:
+    table = Upload(b'{"team":"absent","username":"bob"}')
+    with pytest.raises(Invalid) as told:
+        await memberships.import_rows(services.employees, services.teams, ASK, table, atomic=True, dry_run=False)
+    assert told.value.members["refused"] == 1
+
+
+@case(employees=[people.NAMES], teams=[groups.EXPORTED])
+async def all_memberships(services: Services) -> None:
+    rows = await memberships.export_rows(services.employees, services.teams, ASK)
+    assert [row async for batch in rows for row in batch] == [("core", "ada", "lead", "2024-01-31")]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.use.__name__)
+async def test_the_gateway_takes_what_the_pact_says(case: Case) -> None:
+    with ExitStack() as open_:
+        urls = {"employees": NOWHERE, "teams": NOWHERE}
+        for service, exchanges in (("employees", case.employees), ("teams", case.teams)):
+            if exchanges:
+                server = open_.enter_context(make("gateway", service, exchanges).serve("127.0.0.1", raises=True))
+                urls[service] = str(server.url).rstrip("/")
+        upstreams = {
+            name: Upstream(name, UPSTREAMS[name], Pool(url, size=4), lambda caller, name=name: MINTER.mint(caller, name))  # type: ignore[misc]
+            for name, url in urls.items()
+        }
+        try:
+            await case.use(Services(**upstreams))
+        finally:
+            for one in upstreams.values():
+                await one.close()
+
+
+def test_everything_in_the_pacts_is_used() -> None:
+    used = [one for case in CASES for one in (*case.employees, *case.teams)]
+    every = {*people.ALL, *groups.ALL} - {*people.FORWARDED, *groups.FORWARDED}
+    assert sorted({one.description for one in every} ^ {one.description for one in used}) == []
