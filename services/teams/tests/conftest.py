@@ -51,7 +51,7 @@ class Api:
             options["data"] = msgspec.json.encode(json)
             options["headers"] = {"Content-Type": "application/json", **options.get("headers", {})}
         response = await self._client.open(path, method=method, scope_base=LOCAL, **options)
-        return Answer(response.status_code, response.headers, await response.get_data(as_text=False))  # type: ignore[arg-type]
+        return Answer(response.status_code, response.headers, await response.get_data(as_text=False))
 
     async def team(self, slug: str, parent: int | None = None, **fields: Any) -> int:
         """A new team's id."""

@@ -18,7 +18,7 @@ async def load(api: Any, what: str, table: str, query: str = "", kind: dict[str,
 
 
 def counts(report: Any) -> tuple[int, int, int, int]:
-    return tuple(report[name] for name in ("created", "updated", "unchanged", "refused"))  # type: ignore[return-value]
+    return tuple(report[name] for name in ("created", "updated", "unchanged", "refused"))
 
 
 async def test_parents_may_come_in_any_order(api: Any) -> None:
