@@ -17,6 +17,7 @@ from shared.operations import PUBLIC, operation
 from shared.responses import respond
 from shared.service import create_service
 from shared.testing import notes
+from shared.testing.answers import checked
 from shared.testing.callers import Signer
 
 SIGNER = Signer()
@@ -28,7 +29,7 @@ OPEN = notes.create_app(notes.Settings(open=True, access_log=False, log_level="e
 async def client() -> AsyncIterator[Client]:
     notes.notes.clear()
     app = notes.create_app(notes.Settings(identity_keys=SIGNER.public_keys, trouble=True, access_log=False))
-    async with app.test_app():
+    async with app.test_app(), checked(app):
         yield app.test_client()
 
 

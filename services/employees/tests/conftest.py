@@ -1,21 +1,32 @@
 """Databases and apps for the tests of employees; every test that asks for `db` or `api` runs on SQLite and on PostgreSQL."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from quart import Quart
 
 from employees import create_app
 from employees.config import Settings
 from shared.changes import Author
 from shared.db import Database
 from shared.migrate import upgrade
+from shared.testing.answers import checked
 from shared.testing.calls import Answer, Calls
 from shared.testing.databases import database_url, postgresql_database  # noqa: F401
 
 CSV = {"Content-Type": "text/csv"}
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Quart]:
+    """The app, started; all that it answers is compared with its document."""
+    app = create_app(settings)
+    async with app.test_app(), checked(app):
+        yield app
 
 
 def settings_for(url: str, **fields: Any) -> Settings:
@@ -64,15 +75,15 @@ async def db(database_url: str) -> AsyncIterator[Database]:  # noqa: F811
 
 @pytest_asyncio.fixture
 async def api(database_url: str) -> AsyncIterator[Api]:  # noqa: F811
-    async with create_app(settings_for(database_url)).test_app() as running:
-        yield Api(running.app)  # type: ignore[attr-defined]
+    async with running(settings_for(database_url)) as app:
+        yield Api(app)
 
 
 @pytest_asyncio.fixture
 async def lite(tmp_path: Path) -> AsyncIterator[Api]:
     """The service on SQLite only, for what has nothing to do with the database."""
-    async with create_app(settings_for(f"sqlite:///{tmp_path / 'employees.db'}")).test_app() as running:
-        yield Api(running.app)  # type: ignore[attr-defined]
+    async with running(settings_for(f"sqlite:///{tmp_path / 'employees.db'}")) as app:
+        yield Api(app)
 
 
 @pytest_asyncio.fixture
@@ -80,5 +91,5 @@ async def both(tmp_path: Path) -> AsyncIterator[tuple[Api, Api]]:
     """The service on SQLite and, beside it, on PostgreSQL."""
     with postgresql_database() as url:
         lite, big = create_app(settings_for(f"sqlite:///{tmp_path / 'employees.db'}")), create_app(settings_for(url))
-        async with lite.test_app(), big.test_app():
+        async with lite.test_app(), big.test_app(), checked(lite), checked(big):
             yield Api(lite), Api(big)

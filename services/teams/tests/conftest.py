@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,6 +15,7 @@ from quart import Quart
 from shared.changes import Author
 from shared.db import Connection, Database
 from shared.migrate import upgrade
+from shared.testing.answers import checked
 from shared.testing.databases import database_url  # noqa: F401
 from teams import create_app
 from teams.config import Settings
@@ -91,6 +93,14 @@ class Answer:
         return [error["field"] for error in self.json.get("errors", ())]
 
 
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Quart]:
+    """The app, started; all that it answers is compared with its document."""
+    app = create_app(settings)
+    async with app.test_app(), checked(app):
+        yield app
+
+
 def settings_for(url: str, **fields: Any) -> Settings:
     return Settings(**{"database_url": url, "open": True, "access_log": False, "log_level": "error", "readers": 2, **fields})
 
@@ -98,15 +108,15 @@ def settings_for(url: str, **fields: Any) -> Settings:
 @pytest_asyncio.fixture
 async def api(database_url: str) -> AsyncIterator[Api]:  # noqa: F811
     """Teams running alone."""
-    async with create_app(settings_for(database_url)).test_app() as running:
-        yield Api(running.app)  # type: ignore[attr-defined]
+    async with running(settings_for(database_url)) as app:
+        yield Api(app)
 
 
 @pytest_asyncio.fixture
 async def lite(tmp_path: Path) -> AsyncIterator[Api]:
     """The same on SQLite only, for what has nothing to do with the database."""
-    async with create_app(settings_for(f"sqlite:///{tmp_path / 'teams.db'}")).test_app() as running:
-        yield Api(running.app)  # type: ignore[attr-defined]
+    async with running(settings_for(f"sqlite:///{tmp_path / 'teams.db'}")) as app:
+        yield Api(app)
 
 
 AddTeam = Callable[..., Awaitable[int]]

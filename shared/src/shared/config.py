@@ -37,6 +37,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     access_log: bool = True
     metrics: bool = True
+    docs: bool = True
     max_body: Bytes = 64 * 1024
     max_upload: Bytes = 4 * 1024**3
     request_timeout_ms: Annotated[int, msgspec.Meta(ge=50, le=600_000)] = 10_000

@@ -27,12 +27,16 @@ Any of them is raised with a detail for people; `errors` names the fields that a
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
+from msgspec import Meta
 
 NEW_PHRASES = {413: "Content Too Large", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}  # RFC 9110; Python has them from 3.13
 TYPE_PREFIX = "urn:roster:problem:"
+LONGEST = 4000
+"""Characters of a text in a problem document; a longer one is cut."""
+MOST_ERRORS = 100
 UNEXPECTED = "something went wrong here; the request id finds it in the log"
 
 
@@ -44,8 +48,8 @@ def phrase(status: int) -> str:
 class FieldError(msgspec.Struct, frozen=True):
     """One wrong field: its path with dots (`manager_id`, `items.3.name`), empty for the whole document."""
 
-    field: str
-    message: str
+    field: Annotated[str, Meta(max_length=200)]
+    message: Annotated[str, Meta(min_length=1, max_length=1000)]
 
 
 class Problem(Exception):
@@ -83,14 +87,16 @@ class Problem(Exception):
 
     def document(self, request_id: str | None, instance: str | None) -> dict[str, Any]:
         """The members of RFC 9457, then code, description and message (the same for simple clients), then our own."""
-        document: dict[str, Any] = {"type": self.type, "title": self.title, "status": self.status, "detail": self.detail}
-        if instance is not None:
+        detail = self.detail[:LONGEST]
+        document: dict[str, Any] = {"type": self.type, "title": self.title, "status": self.status, "detail": detail}
+        if instance is not None and len(instance) <= LONGEST:
             document["instance"] = instance
-        document |= {"code": self.status, "description": self.detail, "message": f"{self.status} {self.title}: {self.detail}"}
+        document |= {"code": self.status, "description": detail, "message": f"{self.status} {self.title}: {detail}"}
         if request_id is not None:
             document["request_id"] = request_id
         if self.errors:
-            document["errors"] = [{"field": error.field, "message": error.message} for error in self.errors]
+            errors = self.errors[:MOST_ERRORS]
+            document["errors"] = [{"field": error.field[:200], "message": error.message[:1000]} for error in errors]
         return document | self.members
 
 

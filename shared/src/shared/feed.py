@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import msgspec
+from msgspec import Meta
 from sqlalchemy import Table, bindparam, select
 
 from shared.changes import Change, LogTables
@@ -11,6 +13,25 @@ from shared.db import Database, Query
 from shared.errors import BadRequest, Gone
 
 MEDIA_TYPE = "application/cloudevents-batch+json"
+
+
+class Event(msgspec.Struct):
+    """One change as a CloudEvent, as the document describes it; a feed narrows `type` and `data` to its own.
+
+    `id` is the cursor to go on with; `data` is the record as it was after the change, null when it was deleted.
+    """
+
+    specversion: Literal["1.0"]
+    id: Annotated[str, Meta(pattern=r"^[a-zA-Z0-9]+\.[0-9]+$", min_length=3, max_length=200)]
+    source: Annotated[str, Meta(min_length=1, max_length=100)]
+    type: Annotated[str, Meta(min_length=1, max_length=100)]
+    subject: Annotated[str, Meta(pattern=r"^[a-z_]+/[1-9][0-9]*$", min_length=3, max_length=100)]
+    time: Annotated[str, Meta(min_length=27, max_length=27, extra_json_schema={"format": "date-time"})]
+    recordversion: Annotated[int, Meta(ge=1, le=2**63 - 1)]
+    actor: Annotated[str, Meta(min_length=1, max_length=4096)]
+    requestid: Annotated[str, Meta(min_length=1, max_length=128)]
+    datacontenttype: Literal["application/json"]
+    data: Any
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,41 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
 from quart import Blueprint, Response, current_app
 
 from shared.errors import Overloaded
 from shared.observe import METRICS_TYPE, Metrics
+from shared.openapi.problems import ProblemDocument
 from shared.operations import PUBLIC, operation
 from shared.responses import respond
 
 Check = Callable[[], Awaitable[Any]]
 Detail = Callable[[], Any]
 PATIENCE = 1.0  # seconds for all checks
+Checks = Annotated[dict[str, Annotated[str, Meta(min_length=1, max_length=100)]], Meta(max_length=20)]
+"""By name: `ok`, or what kind of fault there is."""
+
+
+class Alive(msgspec.Struct):
+    status: Literal["alive"]
+
+
+class Ready(msgspec.Struct):
+    """`details` are told and decide nothing."""
+
+    status: Literal["ready"]
+    checks: Checks
+    details: Annotated[dict[str, Any], Meta(max_length=20)] | UnsetType = UNSET
+
+
+class NotReady(ProblemDocument, kw_only=True):
+    """What is missing. Without `checks`, the service is stopping."""
+
+    checks: Checks | UnsetType = UNSET
 
 
 def health_blueprint(checks: Mapping[str, Check], metrics: Metrics | None, details: Mapping[str, Detail] | None = None) -> Blueprint:
@@ -21,13 +44,13 @@ def health_blueprint(checks: Mapping[str, Check], metrics: Metrics | None, detai
     health = Blueprint("health", __name__)
 
     @health.get("/livez")
-    @operation(allow=PUBLIC, hidden=True)
+    @operation(allow=PUBLIC, responses={200: Alive})
     async def livez() -> Response:
         """Whether the process answers at all."""
         return respond({"status": "alive"})
 
     @health.get("/readyz")
-    @operation(allow=PUBLIC, hidden=True)
+    @operation(allow=PUBLIC, responses={200: Ready}, problems={503: NotReady})
     async def readyz() -> Response:
         """Whether the service can do its work; 503 naming what is missing."""
         if getattr(current_app, "stopping", False):
@@ -44,7 +67,7 @@ def health_blueprint(checks: Mapping[str, Check], metrics: Metrics | None, detai
     if metrics is not None:
 
         @health.get("/metrics")
-        @operation(allow=PUBLIC, hidden=True)
+        @operation(allow=PUBLIC, responses={200: bytes}, response_types=("text/plain",))
         async def scrape() -> Response:
             """Figures in Prometheus' text format."""
             return Response(metrics.text(), content_type=METRICS_TYPE)

@@ -6,7 +6,7 @@ with a route that has none, so nothing is open by oversight.
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeVar, get_args
+from typing import Any, Final, TypedDict, TypeVar, Unpack, get_args
 
 import msgspec
 
@@ -38,6 +38,21 @@ class Upload:
     """Stands as `body=Upload` for a streamed body; the view gets a `shared.bodies.UploadStream`."""
 
 
+class Told(TypedDict, total=False):
+    """What the document can't know from the rest.
+
+    `form` is what an `Upload` or an export holds (a Struct: the body, or a row of the table); `variants` maps a query parameter to the
+    Struct that is answered instead when it is given; `takes` and `gives` name headers of `shared.openapi.headers` that are read, and
+    answered by status, besides those that follow from the rest; `credentials` are other ways to say who asks (security schemes).
+    """
+
+    form: Any
+    variants: Mapping[str, Any]
+    takes: Sequence[str]
+    gives: Mapping[int, Sequence[str]]
+    credentials: Sequence[str]
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Operation:
     """The data behind one view. `budget` is in seconds and replaces the service's own; `math.inf` is no limit."""
@@ -49,11 +64,11 @@ class Operation:
     body_types: tuple[str, ...]
     responses: Mapping[int, Any]
     response_types: tuple[str, ...]
-    problems: tuple[int, ...]
+    problems: Mapping[int, Any]
     budget: float | None
-    hidden: bool
     waits: bool
     body_optional: bool
+    told: Told
 
 
 def operation(
@@ -64,18 +79,20 @@ def operation(
     body_types: Sequence[str] = (),
     responses: Mapping[int, Any] | None = None,
     response_types: Sequence[str] = (JSON_TYPE,),
-    problems: Sequence[int] = (),
+    problems: Sequence[int] | Mapping[int, Any] = (),
     budget: float | None = None,
-    hidden: bool = False,
     waits: bool = False,
     body_optional: bool = False,
+    **told: Unpack[Told],
 ) -> Callable[[View], View]:
     """Declare a view an operation; its name is the function's (endpoint and operationId).
 
     `query` and `body` are Structs that refuse unknown fields: the view gets them as keyword arguments `query` and `body`
     (a body may also be `Upload`; with `body_optional`, `body` is None for a request without any). `responses` maps a
     status to a Struct or None (no content); `response_types` other than JSON are for streams. One that `waits` (a long poll)
-    is ended with a 503 when the service stops. `problems` are the statuses it may answer besides those that follow from the rest.
+    is ended with a 503 when the service stops. `problems` are the statuses it may answer besides those that follow from the rest, or
+    map them to a Struct that derives from `shared.openapi.ProblemDocument` where the problem has members of its own.
+    `told` is for the document alone.
     """
     if query is not None:
         _demand_strict(query)
@@ -92,11 +109,11 @@ def operation(
             body_types=types,
             responses=dict(responses or {}),
             response_types=tuple(response_types),
-            problems=tuple(problems),
+            problems=dict(problems) if isinstance(problems, Mapping) else dict.fromkeys(problems),
             budget=budget,
-            hidden=hidden,
             waits=waits,
             body_optional=body_optional,
+            told=told,
         )
         view.operation = found  # type: ignore[attr-defined]  # data on the function: no wrapper, no cost per request
         return view

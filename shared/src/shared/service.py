@@ -5,6 +5,7 @@ A complete service is `shared/tests/tiny_service.py`; `shared/tests/test_service
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from quart import Blueprint, Quart, Request, Response, g
@@ -24,6 +25,7 @@ from shared.home import home_blueprint
 from shared.identity import OPEN, Caller, KeyFault, Trust, Verifier, bearer
 from shared.json import MsgspecProvider
 from shared.observe import AccessLog, Metrics, logger
+from shared.openapi import Contract, make_document
 from shared.operations import JSON_TYPE, MERGE_PATCH, PUBLIC, Operation, Upload, operation_of
 from shared.queries import read_query
 
@@ -144,6 +146,7 @@ def create_service(
     session_interface: SessionInterface | None = None,
     middleware: Middleware | None = None,
     endpoints: Sequence[Mapping[str, Any]] = (),
+    contract: Contract | None = None,
     log: Any = None,
 ) -> Service:
     """The app of a service. `checks` are asked by /readyz (name → coroutine function that raises when not ready);
@@ -151,8 +154,10 @@ def create_service(
 
     Callers come from bearer assertions for the audience `name`, signed by a key of `settings.identity_keys` or of `trusts`;
     `identify` replaces that. `middleware` stands between the edge and Quart; `endpoints` are those that it answers, for `GET /`.
+    `contract` is what the OpenAPI document says beyond the operations.
     Raises SettingsError when there are no keys and the service is not open.
-    The app's logger is at `app.extensions["log"]`, its figures at `app.extensions["metrics"]`.
+    The app's logger is at `app.extensions["log"]`, its figures at `app.extensions["metrics"]`,
+    and `app.extensions["openapi"]()` is its document.
     """
     log = log or logger(name, settings.log_level)
     app = Service(name)
@@ -165,7 +170,8 @@ def create_service(
     problems.install(app, log)
     for blueprint in (*blueprints, health_blueprint(checks or {}, metrics if settings.metrics else None, details)):
         app.register_blueprint(blueprint)
-    app.register_blueprint(home_blueprint(name, version, description, endpoints))
+    app.register_blueprint(home_blueprint(name, version, description, endpoints, docs=settings.docs))
+    app.extensions["openapi"] = cache(lambda: make_document(app, name, version, description, contract))
     app.adopt_operations()
     app.asgi_app = Edge(  # type: ignore[method-assign]  # Quart's documented way to put middleware in front
         middleware(app.asgi_app) if middleware else app.asgi_app,

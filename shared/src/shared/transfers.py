@@ -23,6 +23,7 @@ from shared.imports import Apply, Spool, Spooled, apply_all
 from shared.json import encode
 from shared.lines import Refusal
 from shared.media import JSON, PROBLEM_TYPES
+from shared.openapi.problems import ProblemDocument
 from shared.responses import stream, wanted_form
 from shared.tabular import CSV, NDJSON, TABLE_TYPES, Writer, read_rows
 
@@ -59,6 +60,16 @@ class ImportReport(msgspec.Struct):
     unchanged: Count
     refused: Count
     refusals: Annotated[list[RefusedRow], Meta(max_length=2**31)]
+
+
+class ImportRefused(ProblemDocument, kw_only=True):
+    """A table that was refused: whole, for its header; or, when it was to be `atomic`, for its rows: then with the report."""
+
+    created: Count | msgspec.UnsetType = msgspec.UNSET
+    updated: Count | msgspec.UnsetType = msgspec.UNSET
+    unchanged: Count | msgspec.UnsetType = msgspec.UNSET
+    refused: Count | msgspec.UnsetType = msgspec.UNSET
+    refusals: Annotated[list[RefusedRow], Meta(max_length=2**31)] | msgspec.UnsetType = msgspec.UNSET
 
 
 class TableSpec:

@@ -3,6 +3,7 @@
 from blinker import Namespace
 
 from employees.config import Settings, load_settings
+from employees.contract import CONTRACT
 from employees.routes import BLUEPRINTS
 from shared.db import Change
 from shared.identity import Trust
@@ -26,6 +27,7 @@ def create_app(settings: Settings | None = None) -> Service:
         description="People, their status and their reporting lines.",
         trusts=[Trust(settings.feed_issuer, settings.feed_keys, limit="feed")] if settings.feed_keys else (),
         checks={"database": db.ping},
+        contract=CONTRACT,
     )
     keep_database(app, db, "employees", migrate=settings.migrate)
 

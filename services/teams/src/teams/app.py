@@ -10,6 +10,7 @@ from shared.observe import logger
 from shared.service import Service, create_service
 from teams.clients import Employees
 from teams.config import Settings, check, load_settings
+from teams.contract import CONTRACT
 from teams.follower import Follower
 from teams.routes import BLUEPRINTS
 
@@ -32,6 +33,7 @@ def create_app(settings: Settings | None = None) -> Service:
         BLUEPRINTS,
         description="Teams, their tree, memberships and roles.",
         checks={"database": db.ping},
+        contract=CONTRACT,
         details={"employees": follower.report} if follower else {},
         log=log,
     )

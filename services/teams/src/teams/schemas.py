@@ -168,25 +168,10 @@ class EffectiveMemberPage(Struct):
     total: Count | UnsetType = UNSET
 
 
-class MembershipItem(Struct):
-    """A membership; with `effective` a team that someone is in, directly (then `role` says as what) or through those below it."""
+class EffectiveMembershipPage(Struct):
+    """A page of the teams that someone is in, directly or through those below them."""
 
-    team_id: Id
-    employee_id: Id
-    role: Role | None
-    id: Id | UnsetType = UNSET
-    since: DateText | UnsetType = UNSET
-    version: Id | UnsetType = UNSET
-    created_at: Moment | UnsetType = UNSET
-    updated_at: Moment | UnsetType = UNSET
-    slug: Slug | UnsetType = UNSET
-    paths: Paths | UnsetType = UNSET
-
-
-class AnyMembershipPage(Struct):
-    """A page of memberships."""
-
-    items: Annotated[list[MembershipItem], Meta(max_length=200)]
+    items: Annotated[list[EffectiveMembership], Meta(max_length=200)]
     next: Next
     total: Count | UnsetType = UNSET
 

@@ -65,7 +65,7 @@ async def list_notes(query: ListQuery) -> Response:
 
 
 @routes.get("/v1/notes/<int:note_id>")
-@operation(allow=READ, responses={200: Note})
+@operation(allow=READ, responses={200: Note, 304: None})
 async def get_note(note_id: int) -> Response:
     """One note."""
     note = _note(note_id)

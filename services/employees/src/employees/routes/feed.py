@@ -4,6 +4,7 @@ import math
 
 from quart import Blueprint, Response
 
+from employees.contract import Events
 from employees.schemas import ChangesQuery
 from employees.store.people import FEED
 from shared.context import database
@@ -19,7 +20,7 @@ blueprint = Blueprint("feed", __name__)
 @operation(
     allow=FEED_READERS,
     query=ChangesQuery,
-    responses={200: list},
+    responses={200: Events},
     response_types=(MEDIA_TYPE,),
     problems=(410,),
     budget=math.inf,

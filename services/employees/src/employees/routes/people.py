@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 from quart import Blueprint, Response
 
+from employees.contract import HasReports
 from employees.schemas import Employee, EmployeeBody, EmployeePage, EmployeePatch, GetQuery, LeaveQuery, ListQuery
 from employees.store import lists, people
 from shared.context import author, database, idempotency_key
@@ -58,21 +59,21 @@ async def get_employee(employee_id: int, query: GetQuery) -> Response:
 
 
 @blueprint.put("/v1/employees/<int:employee_id>")
-@operation(allow=WRITE, query=LeaveQuery, body=EmployeeBody, responses={200: Employee}, problems=(409, 412))
+@operation(allow=WRITE, query=LeaveQuery, body=EmployeeBody, responses={200: Employee}, problems={409: HasReports, 412: None})
 async def replace_employee(employee_id: int, query: LeaveQuery, body: EmployeeBody) -> Response:
     """Replace someone's record: what is left out becomes empty, and without a status they are active."""
     return await _change(employee_id, _values(body), query)
 
 
 @blueprint.patch("/v1/employees/<int:employee_id>")
-@operation(allow=WRITE, query=LeaveQuery, body=EmployeePatch, responses={200: Employee}, problems=(409, 412))
+@operation(allow=WRITE, query=LeaveQuery, body=EmployeePatch, responses={200: Employee}, problems={409: HasReports, 412: None})
 async def patch_employee(employee_id: int, query: LeaveQuery, body: msgspec.Struct) -> Response:
     """Change some fields (merge patch): what is left out stays, null empties."""
     return await _change(employee_id, _values(body), query)
 
 
 @blueprint.delete("/v1/employees/<int:employee_id>")
-@operation(allow=WRITE, query=LeaveQuery, responses={204: None}, problems=(409, 412, 422))
+@operation(allow=WRITE, query=LeaveQuery, responses={204: None}, problems={409: HasReports, 412: None, 422: None})
 async def delete_employee(employee_id: int, query: LeaveQuery) -> Response:
     """Delete someone; `reassign_reports_to` says what becomes of those who report to them."""
     who, condition = author(), if_match()

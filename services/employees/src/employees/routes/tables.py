@@ -4,13 +4,14 @@ import math
 
 from quart import Blueprint, Response
 
+from employees.contract import ExportRow
 from employees.schemas import ImportRow
 from employees.store import batches, exports
 from shared.bodies import UploadStream
 from shared.context import author, database
 from shared.operations import READ, WRITE, Upload, operation
 from shared.tabular import TABLE_TYPES
-from shared.transfers import ExportQuery, ImportQuery, ImportReport, TableSpec, export_table, import_table
+from shared.transfers import ExportQuery, ImportQuery, ImportRefused, ImportReport, TableSpec, export_table, import_table
 from shared.words import fold
 
 blueprint = Blueprint("tables", __name__)
@@ -23,14 +24,25 @@ TABLE = TableSpec(
 
 
 @blueprint.post("/v1/employees/import")
-@operation(allow=WRITE, query=ImportQuery, body=Upload, body_types=TABLE_TYPES, responses={200: ImportReport}, budget=math.inf)
+@operation(
+    allow=WRITE,
+    query=ImportQuery,
+    body=Upload,
+    body_types=TABLE_TYPES,
+    form=ImportRow,
+    responses={200: ImportReport},
+    problems={422: ImportRefused},
+    budget=math.inf,
+)
 async def import_employees(query: ImportQuery, body: UploadStream) -> Response:
     """Add and change people by a table, matched by username; managers are named by username, in any order."""
     return await import_table(body, query, TABLE, batches.importer(author()))
 
 
 @blueprint.get("/v1/employees/export")
-@operation(allow=READ, query=ExportQuery, responses={200: bytes}, response_types=TABLE_TYPES, problems=(406,), budget=math.inf)
+@operation(
+    allow=READ, query=ExportQuery, responses={200: bytes}, response_types=TABLE_TYPES, form=ExportRow, problems=(406,), budget=math.inf
+)
 async def export_employees(query: ExportQuery) -> Response:
     """Everyone at one instant, as a table that can be imported again."""
     db = database()

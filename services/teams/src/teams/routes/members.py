@@ -12,9 +12,9 @@ from shared.listing import respond_page
 from shared.operations import READ, WRITE, operation
 from shared.responses import created, no_content, respond
 from teams.schemas import (
-    AnyMembershipPage,
     EffectiveMember,
     EffectiveMemberPage,
+    EffectiveMembershipPage,
     EffectiveQuery,
     MemberBody,
     Membership,
@@ -90,7 +90,13 @@ async def list_effective_members(team_id: int, query: EffectiveQuery) -> Respons
 
 
 @members.get("/memberships")
-@operation(allow=READ, query=MembershipsQuery, responses={200: AnyMembershipPage}, problems=(410,))
+@operation(
+    allow=READ,
+    query=MembershipsQuery,
+    responses={200: MembershipPage},
+    variants={"effective": EffectiveMembershipPage},
+    problems=(410,),
+)
 async def list_memberships(query: MembershipsQuery) -> Response:
     """Memberships by employee, team and role; with `effective`, every team that one employee is in, directly or through one below it."""
     if query.effective:

@@ -8,7 +8,8 @@ from shared.bodies import UploadStream
 from shared.context import author, database
 from shared.operations import READ, WRITE, Upload, operation
 from shared.tabular import TABLE_TYPES
-from shared.transfers import ExportQuery, ImportQuery, ImportReport, TableSpec, export_table, import_table
+from shared.transfers import ExportQuery, ImportQuery, ImportRefused, ImportReport, TableSpec, export_table, import_table
+from teams.contract import MembershipExport, TeamExport
 from teams.routes.members import following
 from teams.schemas import MembershipRow, TeamRow
 from teams.store import exports, imports
@@ -21,7 +22,14 @@ tables = Blueprint("tables", __name__, url_prefix="/v1")
 
 @tables.post("/teams/import")
 @operation(
-    allow=WRITE, query=ImportQuery, body=Upload, body_types=TABLE_TYPES, responses={200: ImportReport}, problems=(422,), budget=math.inf
+    allow=WRITE,
+    query=ImportQuery,
+    body=Upload,
+    body_types=TABLE_TYPES,
+    form=TeamRow,
+    responses={200: ImportReport},
+    problems={422: ImportRefused},
+    budget=math.inf,
 )
 async def import_teams(body: UploadStream, query: ImportQuery) -> Response:
     """Create and change teams by slug; a parent is a slug too, and may come later in the table."""
@@ -31,7 +39,14 @@ async def import_teams(body: UploadStream, query: ImportQuery) -> Response:
 
 @tables.post("/memberships/import")
 @operation(
-    allow=WRITE, query=ImportQuery, body=Upload, body_types=TABLE_TYPES, responses={200: ImportReport}, problems=(422,), budget=math.inf
+    allow=WRITE,
+    query=ImportQuery,
+    body=Upload,
+    body_types=TABLE_TYPES,
+    form=MembershipRow,
+    responses={200: ImportReport},
+    problems={422: ImportRefused},
+    budget=math.inf,
 )
 async def import_memberships(body: UploadStream, query: ImportQuery) -> Response:
     """Create and change memberships by team (its slug) and employee_id. A column `line` has the line number to report."""
@@ -40,7 +55,9 @@ async def import_memberships(body: UploadStream, query: ImportQuery) -> Response
 
 
 @tables.get("/teams/export")
-@operation(allow=READ, query=ExportQuery, responses={200: bytes}, response_types=TABLE_TYPES, problems=(406,), budget=math.inf)
+@operation(
+    allow=READ, query=ExportQuery, responses={200: bytes}, response_types=TABLE_TYPES, form=TeamExport, problems=(406,), budget=math.inf
+)
 async def export_teams(query: ExportQuery) -> Response:
     """All teams as they are at this moment, the way they can be imported."""
     db = database()
@@ -48,7 +65,15 @@ async def export_teams(query: ExportQuery) -> Response:
 
 
 @tables.get("/memberships/export")
-@operation(allow=READ, query=ExportQuery, responses={200: bytes}, response_types=TABLE_TYPES, problems=(406,), budget=math.inf)
+@operation(
+    allow=READ,
+    query=ExportQuery,
+    responses={200: bytes},
+    response_types=TABLE_TYPES,
+    form=MembershipExport,
+    problems=(406,),
+    budget=math.inf,
+)
 async def export_memberships(query: ExportQuery) -> Response:
     """All memberships as they are at this moment, the way they can be imported."""
     db = database()

@@ -14,6 +14,7 @@ from shared.json import encode
 from shared.listing import only, respond_page
 from shared.operations import READ, WRITE, operation
 from shared.responses import no_content, respond
+from teams.contract import HasSubteams
 from teams.schemas import (
     DeleteQuery,
     Subteam,
@@ -85,7 +86,7 @@ async def patch_team(team_id: int, body: Any) -> Response:
 
 
 @teams.delete("/<int:team_id>")
-@operation(allow=WRITE, query=DeleteQuery, responses={204: None}, problems=(404, 409, 412))
+@operation(allow=WRITE, query=DeleteQuery, responses={204: None}, problems={404: None, 409: HasSubteams, 412: None})
 async def delete_team(team_id: int, query: DeleteQuery) -> Response:
     """Delete a team; its memberships end. One with subteams only when told what becomes of those."""
     by, condition = author(), if_match()
