@@ -40,13 +40,15 @@ class Sort:
 class Clause:
     """What a filter adds when a single expression is not enough: ``shape`` tells statements with different texts apart.
 
-    A cursor goes on only with the same ``parameters``; ``told`` stands for them where they may differ from page to page.
+    A cursor goes on only with the same ``parameters``; ``told`` stands for them where they may differ from page to page. ``few`` says that
+    a clause leaves few rows: SQLite, which keeps no statistics, is then kept from walking all rows with an empty key to find them.
     """
 
     shape: Hashable
     expression: ColumnElement[bool]
     parameters: Mapping[str, Any]
     told: Mapping[str, Any] | None = None
+    few: bool = False
 
 
 Filter = ColumnElement[bool] | Callable[[Any], Clause]
@@ -173,7 +175,7 @@ class Listing:
         statement = self._source.add_columns(key.label("key_"), id_.label("id_")).where(*(c.expression for c in clauses.values()))
         by_id = section == "empty" or key is id_
         if section == "empty":
-            statement = statement.where(key == "")
+            statement = statement.where((key + "" if any(clause.few for clause in clauses.values()) else key) == "")
         elif section == "filled" and (descending or not resumed):
             statement = statement.where(key > "")
         if resumed:

@@ -7,7 +7,7 @@ among the tokens of the rarest words; frequent words are looked for in the rows,
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Column, Table, and_, bindparam, select, true
+from sqlalchemy import BigInteger, Column, Table, and_, bindparam, select, true
 
 from shared.db import Database, Query, any_of
 from shared.errors import BadRequest
@@ -17,6 +17,8 @@ from shared.words import words
 MAX_WORDS: Final = 10
 RARE: Final = 1000
 """A word with at most so many hits is rare."""
+COMMON: Final = 20_000
+"""Hits up to which words are looked up to see who has them all, when none of them is rare."""
 
 
 class WordSearch:
@@ -26,21 +28,29 @@ class WordSearch:
         self._id, self._words = id_, words_
         token, owner = tokens.columns
         self.filters: dict[str, Filter] = {"words": self._has, "among": self._among}
-        hits = select(owner).where(token >= bindparam("word"), token < bindparam("end")).limit(RARE + 1)
-        self._hits = Query(hits)
+        hits = select(owner).where(token >= bindparam("word"), token < bindparam("end"))
+        self._hits = Query(hits.limit(bindparam("most", type_=BigInteger)))
 
     async def find(self, db: Database, q: str | None) -> dict[str, Any]:
         """The filters that keep the rows with all words of `q`. Raises BadRequest naming `q` when they are more than ten."""
         wanted = words(q)
         if len(wanted) > MAX_WORDS:
             raise BadRequest.of("q", f"has more than {MAX_WORDS} words")
-        among: set[int] | None = None
-        for word in wanted:
-            hits = await db.all(self._hits, word=word, end=f"{word}\U0010ffff")
-            if len(hits) <= RARE:
-                ids = {hit[0] for hit in hits}
-                among = ids if among is None else among & ids
+        among = await self._owners(db, wanted, RARE)
+        if among is None and len(wanted) > 1:
+            among = await self._owners(db, wanted, COMMON)
+            among = None if among is None or len(among) > 3 * RARE else among  # the more there are, the sooner a walk has filled a page
         return {"words": wanted or None, "among": None if among is None else sorted(among)}
+
+    async def _owners(self, db: Database, wanted: Sequence[str], most: int) -> set[int] | None:
+        """Who has all those words that at most so many have; None when each has more."""
+        owners: set[int] | None = None
+        for word in wanted:
+            hits = await db.all(self._hits, word=word, end=f"{word}\U0010ffff", most=most + 1)
+            if len(hits) <= most:
+                found = {hit[0] for hit in hits}
+                owners = found if owners is None else owners & found
+        return owners
 
     def _has(self, wanted: Sequence[str]) -> Clause:
         likes = [self._words.like(bindparam(f"word{place}")) for place in range(len(wanted))]
@@ -48,4 +58,4 @@ class WordSearch:
 
     def _among(self, ids: Sequence[int]) -> Clause:
         """Whom the tokens gave: others may come and go between two pages, so a cursor does not tell of them."""
-        return Clause("among", any_of(self._id, "among"), {"among": ids}, told={})
+        return Clause("among", any_of(self._id, "among"), {"among": ids}, told={}, few=True)

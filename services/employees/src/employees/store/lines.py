@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import CTE, BigInteger, bindparam, func, literal, select
+from sqlalchemy import CTE, BigInteger, bindparam, func, literal, select, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
 from employees.models import FIELDS, employees
 from employees.store.lists import LISTING
 from shared.db import Connection, Database, Query, any_of
-from shared.pages import Listing, Page, Sort, cursor_at, place_of
+from shared.pages import Page, cursor_at, place_of
 
 _COLUMNS: Sequence[ColumnElement[Any]] = [employees.c[name] for name in FIELDS]
 _PLACED = (*FIELDS, "depth")
@@ -37,6 +37,15 @@ def _above(levels: ColumnElement[int]) -> CTE:
     return line.union_all(step.where(line.c.manager_id.is_not(None), line.c.depth < levels))
 
 
+def _reports() -> Query:
+    """One page of those below, picked by (depth, id) before their records are looked up."""
+    below = _below()
+    after = tuple_(bindparam("after_depth", type_=BigInteger), bindparam("after_id", type_=BigInteger))
+    picked = select(below).where(tuple_(below.c.depth, below.c.id) > after).order_by(below.c.depth, below.c.id)
+    page = picked.limit(bindparam("limit", type_=BigInteger)).subquery("page")
+    return Query(select(*_COLUMNS, page.c.depth).join_from(page, employees, employees.c.id == page.c.id).order_by(page.c.depth, page.c.id))
+
+
 def _managers() -> Query:
     line = _above(bindparam("limit", type_=BigInteger))
     return Query(select(*_COLUMNS, line.c.depth).join(line, employees.c.id == line.c.id).order_by(line.c.depth))
@@ -51,13 +60,8 @@ def _ancestors() -> Query:
 
 
 _EXISTS = Query(select(employees.c.id).where(employees.c.id == bindparam("id")))
-_under = _below()
-_REPORTS = Listing(
-    select(*_COLUMNS, _under.c.depth).join_from(_under, employees, employees.c.id == _under.c.id),
-    employees.c.id,
-    sorts={"depth": Sort(_under.c.depth)},
-    default="depth",
-)
+_REPORTS = _reports()
+_COUNT_REPORTS = Query(select(func.count()).select_from(_below()))
 _MANAGERS = _managers()
 _ANCESTORS = _ancestors()
 _DIRECT = Query(select(employees.c.id).where(employees.c.manager_id == bindparam("id")).order_by(employees.c.id))
@@ -78,7 +82,12 @@ async def reports(db: Database, employee_id: int, depth: int, *, cursor: str | N
     if depth == 1:
         page = await LISTING.page(db, {"manager_id": employee_id}, cursor=cursor, limit=limit, count=count)
         return Page((*page.columns, "depth"), [(*row, 1) for row in page.rows], page.next, page.total)
-    return await _REPORTS.page(db, {}, cursor=cursor, limit=limit, count=count, always={"id": employee_id, "depth": depth})
+    told = {"id": employee_id, "depth": depth}
+    after_depth, after_id = (0, 0) if cursor is None else place_of(db, "reports", told, cursor)
+    rows = await db.all(_REPORTS, **told, after_depth=after_depth, after_id=after_id, limit=limit + 1)
+    following = cursor_at(db, "reports", told, rows[limit - 1][-1], rows[limit - 1][0]) if len(rows) > limit else None
+    total = await db.one(_COUNT_REPORTS, **told) if count else None
+    return Page(_PLACED, rows[:limit], following, None if total is None else total[0])
 
 
 async def managers(db: Database, employee_id: int, *, cursor: str | None, limit: int) -> Page | None:

@@ -18,11 +18,11 @@ _SEARCH = WordSearch(employees.c.id, employees.c.words, employee_tokens)
 _FILTERS: dict[str, Filter] = {
     "department": employees.c.department_key == bindparam("department"),
     "status": employees.c.status == bindparam("status"),
-    "manager_id": employees.c.manager_id == bindparam("manager_id"),
+    "manager_id": lambda id_: Clause("is", employees.c.manager_id == bindparam("manager_id"), {"manager_id": id_}, few=True),
     "no_manager": lambda value: Clause("none", employees.c.manager_id.is_(None), {}, told={"manager_id": "none"}),
     "email": employees.c.email_key == bindparam("email"),
-    "username": any_of(employees.c.username_key, "username"),
-    "id": any_of(employees.c.id, "id"),
+    "username": lambda keys: Clause("in", any_of(employees.c.username_key, "username"), {"username": keys}, few=True),
+    "id": lambda ids: Clause("in", any_of(employees.c.id, "id"), {"id": ids}, few=True),
 }
 LISTING = Listing(
     select(*(employees.c[name] for name in FIELDS)),
