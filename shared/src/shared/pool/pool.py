@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import suppress
 from types import NoneType
 
@@ -251,7 +251,7 @@ def _late(loop: asyncio.AbstractEventLoop, deadline: float | None, error: PoolEr
 
 async def _exchange(connection: Connection, response: Response, body: AsyncIterable[bytes], length: int | None) -> None:
     """Send a streamed body until it ends or the response begins, whichever is first: the one case that takes a task."""
-    sender = asyncio.get_running_loop().create_task(connection.send(body, length))
+    sender = asyncio.get_running_loop().create_task(_send(connection, body, length))
     sender.add_done_callback(lambda _: response.wake())
     try:
         while not (response.status or response.failed):
@@ -265,6 +265,14 @@ async def _exchange(connection: Connection, response: Response, body: AsyncItera
         connection.close(PoolError("the request was given up", sent=True))
         sender.cancel()
         raise
+
+
+async def _send(connection: Connection, body: AsyncIterable[bytes], length: int | None) -> None:
+    try:
+        await connection.send(body, length)
+    finally:
+        if isinstance(body, AsyncGenerator):
+            await body.aclose()  # left half read, it would be closed by a task of the loop's, some time
 
 
 async def _stop(sender: asyncio.Task[None]) -> None:

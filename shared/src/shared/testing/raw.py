@@ -21,7 +21,7 @@ class RawServers:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._servers: list[asyncio.Server] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
         self.connections = 0
 
     async def start(self, handler: Handler, *, unix: bool = False) -> str:
@@ -30,14 +30,14 @@ class RawServers:
         async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.current_task()
             assert task is not None
-            self._tasks.add(task)
+            self.tasks.add(task)
             self.connections += 1
             try:
                 await handler(reader, writer)
             except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 pass
             finally:
-                self._tasks.discard(task)
+                self.tasks.discard(task)
                 writer.transport.abort()
 
         if unix:
@@ -67,6 +67,6 @@ class RawServers:
         """Close everything."""
         for server in self._servers:
             server.close()
-        for task in list(self._tasks):
+        for task in list(self.tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self.tasks, return_exceptions=True)

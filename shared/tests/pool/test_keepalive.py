@@ -1,0 +1,94 @@
+"""The keep-alive race: the server closes an idle connection in the moment in which a request is sent on it."""
+
+import asyncio
+import random
+from collections.abc import Callable
+
+import pytest
+
+from shared.pool import ConnectionLost, Pool
+from shared.testing.raw import OK, RawServers
+
+Pools = Callable[..., Pool]
+TIMES = 10_000
+AT_ONCE = 20
+
+
+async def hasty(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answers the first request of a connection, and lets go of it about when the next one comes."""
+    chance = random.Random()
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(OK)
+    while True:
+        try:
+            async with asyncio.timeout(0.002 * chance.random() + 0.0005):
+                await reader.readuntil(b"\r\n\r\n")
+        except TimeoutError:
+            return
+        writer.write(OK)
+
+
+async def test_no_get_is_lost_to_it(servers: RawServers, pools: Pools) -> None:
+    pool = pools(await servers.start(hasty), size=AT_ONCE)
+    chance = random.Random(3)
+    answered = 0
+
+    async def worker() -> None:
+        nonlocal answered
+        for _ in range(TIMES // AT_ONCE):
+            async with await pool.send(b"GET", b"/") as response:
+                assert await response.read() == b"ok"
+            answered += 1
+            await asyncio.sleep(chance.random() * 0.003)
+
+    await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
+    assert answered == TIMES
+    assert servers.connections > AT_ONCE
+
+
+async def second_request_lost(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+
+
+async def test_it_can_be_told_from_other_losses(servers: RawServers, pools: Pools) -> None:
+    pool = pools(await servers.start(second_request_lost))
+    await (await pool.request(b"GET", b"/")).read()
+    with pytest.raises(ConnectionLost) as caught:
+        await pool.request(b"GET", b"/")
+    assert (caught.value.stale, caught.value.sent, caught.value.reused, caught.value.received) == (True, True, True, False)
+
+
+async def test_a_loss_on_a_fresh_connection_is_no_race(servers: RawServers, pools: Pools) -> None:
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+
+    pool = pools(await servers.start(handler))
+    with pytest.raises(ConnectionLost) as caught:
+        await pool.send(b"GET", b"/")
+    assert (caught.value.stale, caught.value.sent, servers.connections) == (False, True, 1)
+
+
+async def test_only_get_and_head_are_sent_again(servers: RawServers, pools: Pools) -> None:
+    for method, again in ((b"GET", True), (b"HEAD", True), (b"DELETE", False), (b"POST", False)):
+        pool = pools(await servers.start(second_request_lost))
+        await (await pool.request(b"GET", b"/")).read()
+        before = servers.connections
+        if again:
+            (await pool.send(method, b"/")).close()
+        else:
+            with pytest.raises(ConnectionLost):
+                await pool.send(method, b"/")
+        assert servers.connections == before + again
+
+
+async def test_a_fresh_connection_is_fresh_even_when_the_pool_is_full(servers: RawServers, pools: Pools) -> None:
+    pool = pools(await servers.answer(OK), size=2)
+    for _ in range(2):
+        responses = await asyncio.gather(pool.request(b"GET", b"/"), pool.request(b"GET", b"/"))
+        for response in responses:
+            await response.read()
+    assert (pool.idle, servers.connections) == (2, 2)
+    await (await pool.request(b"GET", b"/", fresh=True)).read()
+    assert (pool.open, servers.connections) == (2, 3)
