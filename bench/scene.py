@@ -20,8 +20,8 @@ from shared.testing.processes import Process, Roster
 from tools import synthetic
 
 SEED = 7
-POOL_SIZE = 5
-"""Connections of the peer's pool: of 1, 2, 5, 10 and 20, the one that served it best."""
+READ_POOL, WRITE_POOL = 20, 1
+"""Connections of the peer's pool: of 1, 2, 5, 10 and 20, the number that served it best."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +94,11 @@ class Scene:
             shutil.copyfile(self._database(rows), roster.database("employees"))
         return roster
 
-    def peer(self, rows: int) -> Process:
-        """The peer's employees with as many people, ready."""
+    def peer(self, rows: int, pool: int) -> Process:
+        """The peer's employees with as many people and so many connections, ready."""
         folder = self.subfolder("peer")
         build_peer(folder / "employees.db", rows)
-        env = {"PEER_DATABASE": str(folder / "employees.db"), "POOL_SIZE": str(POOL_SIZE)}
+        env = {"PEER_DATABASE": str(folder / "employees.db"), "POOL_SIZE": str(pool)}
         return self.uvicorn("bench.peer.employees:app", folder, env)
 
     def uvicorn(self, app: str, folder: Path, env: dict[str, str]) -> Process:

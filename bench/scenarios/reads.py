@@ -9,7 +9,7 @@ import httpx
 
 from bench.load import Load
 from bench.rounds import Side, costs, interleave, median_of, rate, times
-from bench.scene import Figure, Scene
+from bench.scene import READ_POOL, Figure, Scene
 from shared.testing.processes import Process
 
 PAGES = 100
@@ -37,8 +37,8 @@ def ours(scene: Scene, rows: int) -> Server:
     return Server(f"ours-{rows}", roster.employees, rows, lambda: {"Authorization": roster.bearer("employees")}, "cursor")
 
 
-def peer(scene: Scene, rows: int) -> Server:
-    return Server("peer", scene.peer(rows), rows, dict, "after")
+def peer(scene: Scene, rows: int, pool: int = READ_POOL) -> Server:
+    return Server("peer", scene.peer(rows, pool), rows, dict, "after")
 
 
 def by_id(server: Server) -> Side:

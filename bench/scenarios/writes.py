@@ -7,7 +7,7 @@ import msgspec
 from bench.load import Load
 from bench.rounds import Side, costs, interleave, rate, times
 from bench.scenarios.reads import Server, ours, peer
-from bench.scene import Figure, Scene
+from bench.scene import WRITE_POOL, Figure, Scene
 
 CLIENTS = 64
 LEAST = 5.0
@@ -52,7 +52,7 @@ def person(run: int, number: int) -> dict[str, str | int]:
 def create(scene: Scene) -> list[Figure]:
     rows = scene.scale.medium
     with scene:
-        both = interleave(creating(ours(scene, rows)), creating(peer(scene, rows)), scene.scale)
+        both = interleave(creating(ours(scene, rows)), creating(peer(scene, rows, WRITE_POOL)), scene.scale)
     ratio = both.ratio(lambda result: result.rate)
     notes = [costs("ours", both.first), costs("peer", both.second)]
     what = f"durable creates, {CLIENTS} clients, after {rows:,}"
