@@ -217,7 +217,7 @@ async def apply_all(db: Database, spool: Spool[Row], apply: Apply[Row], *, atomi
             pass
         return True
     try:
-        await db.write(everything)
+        await db.write(everything, large=True)
     except _RolledBack:
         return False
     return True

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from shared.db.errors import StoreError, Unavailable
@@ -26,6 +27,22 @@ class Driver(Protocol):
     def close(self) -> None: ...
 
 
+_MOST_DEFERRED = 2000
+"""Rows that a large unit defers before it writes them."""
+_MOST_LOGGED = 10_000
+"""Changes of a large unit that are told after the commit: so many, and its last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Large:
+    """A unit that may write more than memory should hold: what it defers is written on the way."""
+
+    work: Callable[["Connection"], Any]
+
+    def __call__(self, conn: "Connection") -> Any:
+        return self.work(conn)
+
+
 class Connection:
     """One transaction of the writer, handed to each of its units in turn.
 
@@ -42,6 +59,7 @@ class Connection:
         self.memo: dict[str, Any] = {}
         """What is known about the database until the transaction ends; undone with the unit that fails. Values must be immutable."""
         self.logged: list[Change] = []
+        self._large_since: int | None = None
 
     def all(self, query: Query, /, **params: Any) -> list[Row]:
         """Every row that a query gives."""
@@ -93,6 +111,9 @@ class Connection:
             self._deferred[query] = [*rows]
         else:
             found.extend(rows)
+        if self._large_since is not None and sum(map(len, self._deferred.values())) >= _MOST_DEFERRED:
+            self.flush()
+            del self.logged[self._large_since + _MOST_LOGGED : -1]
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -100,7 +121,8 @@ class Connection:
         usable.
         """
         self._check()
-        mark = self.mark()
+        mark, since = self.mark(), self._large_since
+        self._large_since = None  # what was deferred before the part must not be lost with it
         self._driver.command("SAVEPOINT part")
         try:
             yield
@@ -111,6 +133,8 @@ class Connection:
                 self._driver.command("RELEASE SAVEPOINT part")
                 self.undo(mark)
             raise
+        finally:
+            self._large_since = since
         self._driver.command("RELEASE SAVEPOINT part")
 
     def _bind(self, compiled: Compiled, params: Mapping[str, Any]) -> list[Any]:
@@ -139,6 +163,9 @@ class Connection:
 
     def unit(self, work: Callable[["Connection"], Any]) -> Any:
         """Run a unit in its own SAVEPOINT. Raises what it raised; Unavailable means that the transaction is broken for every unit."""
+        if isinstance(work, Large):
+            self._flush_before()
+            self._large_since = len(self.logged)
         mark = self.mark()
         self._driver.command("SAVEPOINT unit")
         try:
@@ -151,8 +178,17 @@ class Connection:
             self._driver.command("RELEASE SAVEPOINT unit")
             self.undo(mark)
             raise
+        finally:
+            self._large_since = None
         self._driver.command("RELEASE SAVEPOINT unit")
         return result
+
+    def _flush_before(self) -> None:
+        """Write what earlier units deferred, so that a large one's failure can't take it along. A refusal here breaks them all."""
+        try:
+            self.flush()
+        except StoreError as error:
+            raise Unavailable(f"the transaction failed: {error}") from error
 
     def flush(self) -> None:
         """Write what was deferred."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import bindparam, column, func, select, table
 
-from shared.db.connection import Connection, Driver, Row
+from shared.db.connection import Connection, Driver, Large, Row
 from shared.db.errors import NotMigrated, StoreError, Unavailable
 from shared.db.query import DialectName, Query
 from shared.db.sqlite import SQLiteDriver, path_of
@@ -109,14 +109,15 @@ class Database:
         rows = await self._readers.all(query, query.compiled(self.dialect).bind(params))
         return rows[0] if rows else None
 
-    async def write(self, unit: Callable[[Connection], T]) -> T:
+    async def write(self, unit: Callable[[Connection], T], *, large: bool = False) -> T:
         """Run a unit of work: a plain function of one Connection, in its own savepoint of a transaction shared with whoever else waits.
 
         Returns what it returned or raises what it raised, after the commit, so that every answer tells of durable things only. A unit that
         raises leaves nothing behind. It runs on the writer's thread: it awaits nothing, is short, and touches nothing of the caller's but
-        what it was given.
+        what it was given. A `large` one may write any number of rows in bounded memory; `on_commit` then tells its first 10,000 changes and
+        its last.
         """
-        return await self._writer.write(unit)  # type: ignore[no-any-return]
+        return await self._writer.write(Large(unit) if large else unit)  # type: ignore[no-any-return]
 
     async def ping(self) -> None:
         """Ask the database for an answer. Raises Unavailable."""
