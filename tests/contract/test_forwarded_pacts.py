@@ -45,7 +45,13 @@ def scope_of(one: Exchange, body: bytes) -> dict[str, Any]:
     if body:
         headers |= {"content-type": one.body_type, "content-length": str(len(body))}
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-    return {"type": "http", "method": one.method, "raw_path": one.path.encode(), "query_string": urlencode(one.query).encode(), "headers": raw}
+    return {
+        "type": "http",
+        "method": one.method,
+        "raw_path": one.path.encode(),
+        "query_string": urlencode(one.query).encode(),
+        "headers": raw,
+    }
 
 
 @pytest.mark.parametrize(("service", "one"), FORWARDED, ids=lambda part: getattr(part, "description", part))

@@ -215,7 +215,7 @@ async def a_member_of_no_team(services: Services) -> None:
 
 @case(employees=[people.REPORTING], teams=[groups.GONE])
 async def a_member_who_has_just_left(services: Services) -> None:
-    with pytest.raises(NotFound, match="why it was refused"):
+    with pytest.raises(Invalid, match="why it was refused"):
         await services.put(1)
 
 

@@ -49,7 +49,7 @@ class Exchange:
     answer: Any = None
     answer_type: str = JSON
     patterns: Sequence[str] = ()
-    """For an answer that is text: what it must have in it."""
+    """For an answer of lines: what each of them must have in it."""
 
     def add(self, pact: Pact) -> None:
         """Make it part of a pact."""
@@ -65,7 +65,7 @@ class Exchange:
         one.with_header("Content-Type", match.regex(self.answer_type, regex=self.answer_type.replace("+", r"\+") + "(;.*)?"))
         if isinstance(self.answer, str):
             one.with_body(self.answer, self.answer_type)
-            rules = [{"match": "regex", "regex": pattern} for pattern in self.patterns]
+            rules = [{"match": "regex", "regex": rf"([^\n]*{pattern}[^\n]*\n)+"} for pattern in self.patterns]
             one.with_matching_rules({"body": {"$": {"combine": "AND", "matchers": rules}}}, "Response")
         else:
             one.with_body(self.answer, self.answer_type)

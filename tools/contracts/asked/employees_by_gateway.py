@@ -21,7 +21,7 @@ TOP: Final = {**PLACED, "manager_id": None}
 REPORT: Final = {**PLACED, **BOB, "manager_id": match.int(1)}
 
 PERSON: Final = "/v1/employees/1"
-ADA: Final = {"username": "ada", "email": "ada@example.org"}
+ADA: Final = {"email": "ada@example.org", "username": "ada"}  # in the order of the file: a repeated request is the same bytes
 
 
 def page(item: Any, after: Any = None) -> dict[str, Any]:
@@ -115,7 +115,14 @@ REPLAYED: Final = Exchange(
     headers={**ETAG, "Location": PERSON, "Idempotency-Replayed": "true"},
 )
 TAKEN: Final = refused(
-    "a new employee with a username that is taken", STAFF, 409, method="POST", path="/v1/employees", sends=forwarded(), body=ADA, fields=True
+    "a new employee with a username that is taken",
+    STAFF,
+    409,
+    method="POST",
+    path="/v1/employees",
+    sends=forwarded(),
+    body=ADA,
+    fields=True,
 )
 FAULTY: Final = refused(
     "a new employee without an address",
@@ -127,9 +134,7 @@ FAULTY: Final = refused(
     body={"username": "ada"},
     fields=True,
 )
-FORBIDDEN: Final = refused(
-    "a new employee, from a reader", READER, 403, method="POST", path="/v1/employees", sends=forwarded(), body=ADA
-)
+FORBIDDEN: Final = refused("a new employee, from a reader", READER, 403, method="POST", path="/v1/employees", sends=forwarded(), body=ADA)
 STALE: Final = refused(
     "a change to a version that is past",
     STAFF,
@@ -141,7 +146,12 @@ STALE: Final = refused(
     body_type="application/merge-patch+json",
 )
 UNCHANGED: Final = Exchange(
-    description="someone who has not changed", given=STAFF, path=PERSON, sends=forwarded(**{"If-None-Match": '"1"'}), status=304, headers=ETAG
+    description="someone who has not changed",
+    given=STAFF,
+    path=PERSON,
+    sends=forwarded(**{"If-None-Match": '"1"'}),
+    status=304,
+    headers=ETAG,
 )
 REPLACED: Final = Exchange(
     description="a change to the version that is there",
@@ -176,12 +186,28 @@ LINKED: Final = Exchange(
     sends=forwarded(),
     headers={"Link": match.regex('</v1/employees?limit=1&cursor=abc>; rel="next"', regex='<.*>; rel="next"')},
 )
-LOST: Final = refused("a page behind a cursor that is none", STAFF, 400, path="/v1/employees", query={"cursor": "x"}, sends=forwarded(), fields=True)
-
-FORWARDED: Final = (
-    *(CREATED, REPLAYED, TAKEN, FAULTY, FORBIDDEN, STALE, UNCHANGED, REPLACED, DELETED, MANAGED, TABLE, LINKED, LOST),
+LOST: Final = refused(
+    "a page behind a cursor that is none", STAFF, 400, path="/v1/employees", query={"cursor": "x"}, sends=forwarded(), fields=True
 )
+
+FORWARDED: Final = (*(CREATED, REPLAYED, TAKEN, FAULTY, FORBIDDEN, STALE, UNCHANGED, REPLACED, DELETED, MANAGED, TABLE, LINKED, LOST),)
 ALL: Final = (
-    *(HEAD_OF_ALL, REPORTING, INACTIVE, UNKNOWN, REPORTS, NO_REPORTS, LEVELS, MORE, BY_ID, NAMES, IDS, ONE_ID, FOUND, DATABASE_AWAY, NOT_TRUSTED),
+    *(
+        HEAD_OF_ALL,
+        REPORTING,
+        INACTIVE,
+        UNKNOWN,
+        REPORTS,
+        NO_REPORTS,
+        LEVELS,
+        MORE,
+        BY_ID,
+        NAMES,
+        IDS,
+        ONE_ID,
+        FOUND,
+        DATABASE_AWAY,
+        NOT_TRUSTED,
+    ),
     *FORWARDED,
 )

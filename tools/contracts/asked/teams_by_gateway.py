@@ -36,7 +36,11 @@ SUBTEAMS: Final = Exchange(
     description="the teams below a team", given=TREE, path="/v1/teams/1/subteams", query={"limit": "200"}, answer=page(BRANCH)
 )
 TEAMS_OF: Final = Exchange(
-    description="the teams that someone is in", given=TREE, path="/v1/memberships", query={"employee_id": "1", "limit": "200"}, answer=page(PART)
+    description="the teams that someone is in",
+    given=TREE,
+    path="/v1/memberships",
+    query={"employee_id": "1", "limit": "200"},
+    answer=page(PART),
 )
 IN_NONE: Final = Exchange(
     description="the teams of someone who is in none",
@@ -45,8 +49,12 @@ IN_NONE: Final = Exchange(
     query={"employee_id": "1", "limit": "200"},
     answer=NOTHING,
 )
-BY_ID: Final = Exchange(description="teams by their ids", given=TREE, path="/v1/teams", query={"id": "2", "limit": "1"}, answer=page(BRANCH))
-FOUND: Final = Exchange(description="teams by a word", given=TREE, path="/v1/teams", query={"q": "core", "limit": "10"}, answer=page(BRANCH))
+BY_ID: Final = Exchange(
+    description="teams by their ids", given=TREE, path="/v1/teams", query={"id": "2", "limit": "1"}, answer=page(BRANCH)
+)
+FOUND: Final = Exchange(
+    description="teams by a word", given=TREE, path="/v1/teams", query={"q": "core", "limit": "10"}, answer=page(BRANCH)
+)
 DATABASE_AWAY: Final = refused("a team, while the database is away", AWAY, 503, path="/v1/teams/1", retry=True)
 
 JOINED: Final = Exchange(
@@ -79,11 +87,9 @@ STALE: Final = refused(
     sends={**WRITING, "If-Match": '"77"'},
     body={"role": "lead"},
 )
-NO_TEAM: Final = refused(
-    "someone in a team that is not there", NONE, 404, method="PUT", path=PLACE, sends=WRITING, body={"role": "lead"}
-)
+NO_TEAM: Final = refused("someone in a team that is not there", NONE, 404, method="PUT", path=PLACE, sends=WRITING, body={"role": "lead"})
 GONE: Final = refused(
-    "someone who has left, in a team", LEFT, 404, method="PUT", path=PLACE, sends=WRITING, body={"role": "lead"}
+    "someone who has left, in a team", LEFT, 422, method="PUT", path=PLACE, sends=WRITING, body={"role": "lead"}, fields=True
 )
 NO_ROLE: Final = refused(
     "someone in a role that there is not", TREE, 422, method="PUT", path=PLACE, sends=WRITING, body={"role": "boss"}, fields=True
@@ -124,7 +130,7 @@ EXPORTED: Final = Exchange(
     sends={**IDENTIFIED, "Accept": NDJSON},
     answer='{"team":"core","employee_id":1,"role":"lead","since":"2024-01-31"}\n',
     answer_type=NDJSON,
-    patterns=(r'"team":"[a-z]+"', r'"employee_id":[0-9]+[,}]', r'"role":"(lead|member)"', r'"since":"[0-9]{4}-[0-9]{2}-[0-9]{2}"', r"\}\n"),
+    patterns=(r'"team":"[a-z]+"', r'"employee_id":[0-9]+[,}]', r'"role":"(lead|member)"', r'"since":"[0-9]{4}-[0-9]{2}-[0-9]{2}"'),
 )
 
 TAKEN: Final = refused(
