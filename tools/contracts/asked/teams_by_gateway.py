@@ -1,6 +1,6 @@
 """What the gateway asks of the teams service."""
 
-from typing import Final
+from typing import Any, Final
 
 from pact import match
 
@@ -19,7 +19,7 @@ BRANCH: Final = {"id": match.int(2), "slug": match.str("core"), "parent_id": mat
 DAY: Final = match.regex("2024-01-31", regex="[0-9]{4}-[0-9]{2}-[0-9]{2}")
 ROLE: Final = match.regex("lead", regex="lead|member")
 PART: Final = {"team_id": match.int(2), "employee_id": match.int(1), "role": ROLE, "since": DAY}
-NOTHING: Final = {"items": [], "next": None}
+NOTHING: Final[dict[str, Any]] = {"items": [], "next": None}
 WRITING: Final = {**IDENTIFIED, "Content-Type": "application/json"}
 PLACE: Final = "/v1/teams/1/members/2"
 
