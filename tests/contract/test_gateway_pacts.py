@@ -42,8 +42,10 @@ class Services:
     async def search(self, word: str) -> dict[str, Any]:
         return (await views.search(self.employees, self.teams, ASK, word, 10, strict=False)).document
 
-    async def put(self, team_id: int, body: bytes = b'{"role": "lead"}', **more: str) -> Any:
-        return await memberships.put_member(self.employees, self.teams, ASK, team_id, 2, body, ROLE | more)
+    async def put(self, team_id: int, body: bytes = b'{"role": "lead"}', if_match: str | None = None) -> Any:
+        return await memberships.put_member(
+            self.employees, self.teams, ASK, team_id, 2, body, ROLE | ({"If-Match": if_match} if if_match else {})
+        )
 
 
 Use = Callable[[Services], Awaitable[None]]
@@ -188,7 +190,7 @@ async def someone_in_no_team(services: Services) -> None:
 async def a_member(services: Services) -> None:
     joined = await services.put(1)
     assert (joined.status_code, joined.headers["Location"], joined.headers["ETag"]) == (201, groups.PLACE, '"1"')
-    changed = await services.put(2, **{"If-Match": '"1"'})
+    changed = await services.put(2, if_match='"1"')
     assert (changed.status_code, changed.headers["ETag"]) == (200, '"1"')
 
 
@@ -201,7 +203,7 @@ async def a_member_who_is_inactive(services: Services) -> None:
 @case(employees=[people.REPORTING], teams=[groups.STALE, groups.NO_ROLE])
 async def a_member_refused(services: Services) -> None:
     with pytest.raises(PreconditionFailed):
-        await services.put(2, **{"If-Match": '"77"'})
+        await services.put(2, if_match='"77"')
     with pytest.raises(Invalid) as told:
         await services.put(1, b'{"role": "boss"}')
     assert [one.field for one in told.value.errors] == ["field"]

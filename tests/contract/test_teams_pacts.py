@@ -1,4 +1,4 @@
-"""What teams asks of employees: its own client and follower against a server that answers by the pact and by nothing else, and a database."""
+"""What teams asks of employees: its own client and follower, with a database, against a server that answers by the pact alone."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager

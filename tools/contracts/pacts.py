@@ -104,7 +104,7 @@ def make(consumer: str, provider: str, parts: Iterable[Exchange | Message]) -> P
 
 
 def text_of(consumer: str, provider: str, parts: Iterable[Exchange | Message]) -> str:
-    """The file of a pact. The same for the same parts, whatever their order and whatever version wrote it. ValueError for two of one name."""
+    """The file of a pact. The same whatever their order and the tool's version. ValueError for two of one name."""
     listed = list(parts)
     named: dict[str, Exchange | Message] = {}
     for part in listed:

@@ -125,10 +125,16 @@ GROUPS: Final[dict[str, State]] = {
 
 def employees_app(database_url: str) -> Quart:
     """The employees service, with the keys of its callers."""
-    keys = {"identity_keys": GATEWAY.public_keys, "feed_keys": TEAMS.public_keys}
-    return employees.create_app(
-        EmployeesSettings(database_url=database_url, readers=1, migrate=False, log_level="error", access_log=False, **keys)
+    settings = EmployeesSettings(
+        database_url=database_url,
+        readers=1,
+        migrate=False,
+        log_level="error",
+        access_log=False,
+        identity_keys=GATEWAY.public_keys,
+        feed_keys=TEAMS.public_keys,
     )
+    return employees.create_app(settings)
 
 
 def teams_app(database_url: str) -> Quart:
