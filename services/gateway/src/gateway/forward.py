@@ -102,7 +102,7 @@ class Forwarder:
         """Forward one request; returns the status that was sent.
 
         `deadline` is a time of the event loop's clock by which all must be over; None means that it may last as long as bytes move.
-        `extra` fields are added to the answer's.
+        `extra` fields are added to the answer's; what the edge says itself is none of `TO_CLIENT`.
 
         Raises Problem when nothing was sent yet, BrokenResponse when the answer had begun, ClientGone when nobody is there to answer.
         """

@@ -1,6 +1,7 @@
 """Raw servers, for what no real server would do: each connection is a few lines of a test."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -70,3 +71,26 @@ class RawServers:
         for task in list(self.tasks):
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+def replying(*answers: bytes, heads: list[bytes] | None = None) -> Handler:
+    """Gives one answer after the other, again and again; bodies of a known length are read, and heads kept in `heads`."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            for answer in answers:
+                head = await reader.readuntil(b"\r\n\r\n")
+                if heads is not None:
+                    heads.append(head)
+                length = re.search(rb"content-length: (\d+)", head)
+                if length is not None:
+                    await reader.readexactly(int(length.group(1)))
+                writer.write(answer)
+
+    return handler
+
+
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Reads, and answers nothing."""
+    while await reader.read(65_536):
+        pass
