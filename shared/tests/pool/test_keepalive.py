@@ -36,7 +36,7 @@ async def test_no_get_is_lost_to_it(servers: RawServers, pools: Pools) -> None:
     async def worker() -> None:
         nonlocal answered
         for _ in range(TIMES // AT_ONCE):
-            async with await pool.send(b"GET", b"/") as response:
+            async with await pool.request(b"GET", b"/", resend=True) as response:
                 assert await response.read() == b"ok"
             answered += 1
             await asyncio.sleep(chance.random() * 0.003)
@@ -66,7 +66,7 @@ async def test_a_loss_on_a_fresh_connection_is_no_race(servers: RawServers, pool
 
     pool = pools(await servers.start(handler))
     with pytest.raises(ConnectionLost) as caught:
-        await pool.send(b"GET", b"/")
+        await pool.request(b"GET", b"/", resend=True)
     assert (caught.value.stale, caught.value.sent, servers.connections) == (False, True, 1)
 
 
@@ -76,10 +76,10 @@ async def test_only_get_and_head_are_sent_again(servers: RawServers, pools: Pool
         await (await pool.request(b"GET", b"/")).read()
         before = servers.connections
         if again:
-            (await pool.send(method, b"/")).close()
+            (await pool.request(method, b"/", resend=True)).close()
         else:
             with pytest.raises(ConnectionLost):
-                await pool.send(method, b"/")
+                await pool.request(method, b"/", resend=True)
         assert servers.connections == before + again
 
 

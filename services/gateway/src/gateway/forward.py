@@ -15,7 +15,7 @@ from gateway.errors import ServiceUnavailable
 from gateway.flights import ClientGone, Flight, Flights
 from shared.errors import BadGateway, BadRequest, Problem, RequestTimedOut, UpstreamTimeout
 from shared.identity import Caller
-from shared.pool import ConnectFailed, ConnectionLost, Pool, PoolClosed, PoolError, PoolTimeout, ReadTimeout, Response
+from shared.pool import ConnectFailed, Pool, PoolClosed, PoolError, PoolTimeout, ReadTimeout, Response
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -54,7 +54,6 @@ HOP: Final = 0.005  # seconds kept back from the time that is passed on
 
 _PATH: Final = re.compile(rb"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]+)+/?|/")
 _QUERY: Final = re.compile(rb"[!-\"$-~]*")
-_REPEATABLE: Final = frozenset((b"GET", b"HEAD"))
 _FRAMED: Final = frozenset((b"content-length", b"transfer-encoding", b"connection"))
 
 
@@ -137,13 +136,16 @@ class Forwarder:
                 if left < HOP:
                     raise ReadTimeout("no time is left")
                 headers.append((b"x-request-timeout-ms", b"%d" % (left * 1000)))
-            idle = self._patience if deadline is None else None
-            try:
-                response = await self._pool.request(method, target, headers, body, length=length, deadline=deadline, idle=idle)
-            except ConnectionLost as error:
-                if body is not None or not error.stale or method not in _REPEATABLE:
-                    raise
-                response = await self._pool.request(method, target, headers, deadline=deadline, idle=idle, fresh=True)
+            response = await self._pool.request(
+                method,
+                target,
+                headers,
+                body,
+                length=length,
+                deadline=deadline,
+                idle=self._patience if deadline is None else None,
+                resend=True,
+            )
         except PoolError as error:
             raise self._problem(error, flight) from error
         except ValueError as error:

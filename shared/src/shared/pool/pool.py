@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import suppress
 from types import NoneType
 
@@ -11,6 +10,9 @@ from shared.pool.encode import Body, Headers, encode_head
 from shared.pool.errors import ConnectFailed, ConnectionLost, ConnectTimeout, PoolClosed, PoolError, PoolTimeout, ReadTimeout
 from shared.pool.origin import Origin
 from shared.pool.response import Response
+from shared.pool.sending import exchange
+
+_SAFE = frozenset((b"GET", b"HEAD"))
 
 
 class Pool:
@@ -23,7 +25,7 @@ class Pool:
     max_head          bytes of a response's header section
     authority         what the Host header says (default: the host and port, or `localhost` on a unix socket)
 
-    One event loop uses a pool. It follows no redirects, reads no environment, and tries nothing twice but in `send`.
+    One event loop uses a pool. It follows no redirects, reads no environment, and tries nothing twice unless told to.
     """
 
     def __init__(
@@ -81,13 +83,16 @@ class Pool:
         idle: float | None = None,
         connect_timeout: float | None = None,
         wait_timeout: float | None = None,
+        resend: bool = False,
         fresh: bool = False,
     ) -> Response:
-        """Send one request, once; return when the head of its response is here.
+        """Send one request; return when the head of its response is here.
 
         length     of a streamed body in bytes; without it the body is sent in chunks
         deadline   a time of the event loop (`loop.time()`) by which the last byte of the response must be here
         idle       seconds in which at least one byte must move whenever it is the other side's turn
+        resend     send a GET or HEAD without a body once more, on a fresh connection, if it lost the keep-alive race;
+                   nothing else is ever sent twice
         fresh      on a connection that carried nothing before
 
         Raises PoolError, and ValueError for what must not be sent. Cancelling closes the connection.
@@ -97,23 +102,19 @@ class Pool:
             connection = self._idle.pop()
         else:
             connection = await self._acquire(fresh, deadline, connect_timeout, wait_timeout)
-        response = connection.start(method, data, deadline, idle, not isinstance(body, (bytes, NoneType)))
-        if body is None or isinstance(body, bytes):
-            await response.begun()
-        else:
-            await _exchange(connection, response, body, length)
-        return response
-
-    async def send(
-        self, method: bytes, target: bytes, headers: Headers = (), *, deadline: float | None = None, idle: float | None = None
-    ) -> Response:
-        """As `request` without a body, but a GET or HEAD that lost the keep-alive race is sent again, once, on a fresh connection."""
         try:
-            return await self.request(method, target, headers, deadline=deadline, idle=idle)
+            response = connection.start(method, data, deadline, idle, not isinstance(body, (bytes, NoneType)))
+            if body is None or isinstance(body, bytes):
+                await response.begun()
+            else:
+                await exchange(connection, response, body, length)
         except ConnectionLost as error:
-            if not error.stale or method not in (b"GET", b"HEAD"):
+            if not (resend and error.stale and body is None and method in _SAFE):
                 raise
-        return await self.request(method, target, headers, deadline=deadline, idle=idle, fresh=True)
+            connection = await self._acquire(True, deadline, connect_timeout, wait_timeout)
+            response = connection.start(method, data, deadline, idle, False)
+            await response.begun()
+        return response
 
     async def aclose(self) -> None:
         """Close all connections, busy ones too, and return when the sockets are closed. Later requests raise PoolClosed."""
@@ -247,37 +248,3 @@ def _late(loop: asyncio.AbstractEventLoop, deadline: float | None, error: PoolEr
     if deadline is not None and loop.time() >= deadline:
         return ReadTimeout("the time for the request is up")
     return error
-
-
-async def _exchange(connection: Connection, response: Response, body: AsyncIterable[bytes], length: int | None) -> None:
-    """Send a streamed body until it ends or the response begins, whichever is first: the one case that takes a task."""
-    sender = asyncio.get_running_loop().create_task(_send(connection, body, length))
-    sender.add_done_callback(lambda _: response.wake())
-    try:
-        while not (response.status or response.failed):
-            if sender.done():
-                sender.result()
-                break
-            await response.change()
-        await _stop(sender)
-        await response.begun()
-    except BaseException:
-        connection.close(PoolError("the request was given up", sent=True))
-        sender.cancel()
-        raise
-
-
-async def _send(connection: Connection, body: AsyncIterable[bytes], length: int | None) -> None:
-    try:
-        await connection.send(body, length)
-    finally:
-        if isinstance(body, AsyncGenerator):
-            await body.aclose()  # left half read, it would be closed by a task of the loop's, some time
-
-
-async def _stop(sender: asyncio.Task[None]) -> None:
-    """End the sender; its own failure counts for nothing when there is a response."""
-    sender.cancel()
-    await asyncio.wait((sender,))
-    if not sender.cancelled():
-        sender.exception()

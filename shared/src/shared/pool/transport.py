@@ -51,39 +51,28 @@ class PoolTransport(httpx.AsyncBaseTransport):
         """Send it; GET and HEAD once more if a kept connection was closed under it."""
         self._check_origin(request.url)
         with _httpx_errors(request):
-            response = await self._send(request, fresh=False)
-            if response is None:
-                response = await self._send(request, fresh=True)
-            assert response is not None
+            response = await self._send(request)
             if any(name == b"content-encoding" and value.lower() != b"identity" for name, value in response.headers):
                 response.close()
                 raise ProtocolViolation("a content coding that nobody asked for")
         return httpx.Response(response.status, headers=response.headers, stream=_Stream(response, request, self._max_body))
 
-    async def _send(self, request: httpx.Request, *, fresh: bool) -> Response | None:
-        """None: the keep-alive race was lost, and the request may be sent again."""
+    async def _send(self, request: httpx.Request) -> Response:
         timeouts = request.extensions.get("timeout", {})
         idle = max((seconds for seconds in (timeouts.get("read"), timeouts.get("write")) if seconds is not None), default=None)
-        method = request.method.encode("ascii")
         body, length = _body(request)
-        headers = [(name.lower(), value) for name, value in request.headers.raw if name.lower() not in _NOT_SENT]
-        try:
-            return await self.pool.request(
-                method,
-                request.url.raw_path,
-                headers,
-                body,
-                length=length,
-                deadline=request.extensions.get("deadline"),
-                idle=idle,
-                connect_timeout=_shorter(timeouts.get("connect"), self.pool.connect_timeout),
-                wait_timeout=_shorter(timeouts.get("pool"), self.pool.wait_timeout),
-                fresh=fresh,
-            )
-        except ConnectionLost as error:
-            if fresh or not error.stale or body is not None or method not in (b"GET", b"HEAD"):
-                raise
-            return None
+        return await self.pool.request(
+            request.method.encode("ascii"),
+            request.url.raw_path,
+            [(name.lower(), value) for name, value in request.headers.raw if name.lower() not in _NOT_SENT],
+            body,
+            length=length,
+            deadline=request.extensions.get("deadline"),
+            idle=idle,
+            connect_timeout=_shorter(timeouts.get("connect"), self.pool.connect_timeout),
+            wait_timeout=_shorter(timeouts.get("pool"), self.pool.wait_timeout),
+            resend=True,
+        )
 
     def _check_origin(self, url: httpx.URL) -> None:
         origin = self.pool.origin
