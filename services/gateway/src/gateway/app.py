@@ -42,7 +42,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
     cookies = SessionCookies(config.session_keys(settings))
     sessions = Sessions(db, cookies, idle=settings.session_idle, absolute=settings.session_absolute, clock=clock, log=log)
     minter = Minter(ISSUER, settings.signing_key)
-    pools = {"employees": Pool(settings.employees_url, size=settings.pool_size), "teams": Pool(settings.teams_url, size=settings.pool_size)}
+    pools = {"employees": _pool(settings, settings.employees_url), "teams": _pool(settings, settings.teams_url)}
     bearers = {name: partial(_bearer, minter, name) for name in UPSTREAMS}
     upstreams = {name: Upstream(name, rules, pools[name], bearers[name]) for name, rules in UPSTREAMS.items()}
     edge = GatewayEdge(sessions, {name: Forwarder(pool, name, bearers[name]) for name, pool in pools.items()}, _policies(settings), log)
@@ -90,6 +90,10 @@ def _caller(request: Request) -> Caller:
     if not isinstance(session, Session):
         raise NotLoggedIn
     return session.caller
+
+
+def _pool(settings: Settings, origin: str) -> Pool:
+    return Pool(origin, size=settings.pool_size, connect_timeout=settings.connect_timeout_ms / 1000)
 
 
 def _bearer(minter: Minter, service: str, caller: Caller) -> str:

@@ -27,7 +27,7 @@ async def endpoints(house: Any) -> list[tuple[str, str, str]]:
 
 
 async def test_every_route_is_shut_without_a_session(house: Any) -> None:
-    public = {("GET", "/"), ("GET", "/livez"), ("GET", "/readyz"), ("GET", "/metrics"), ("GET", "/openapi.json"), ("POST", "/v1/session")}
+    public = {("GET", path) for path in ("/", "/livez", "/readyz", "/metrics", "/openapi.json", "/docs")} | {("POST", "/v1/session")}
     listed = await endpoints(house)
     assert {(method, path) for method, path, allow in listed if allow == "public"} == public
     for method, path, allow in listed:
@@ -50,7 +50,7 @@ async def test_every_route_asks_for_its_role(house: Any) -> None:
 
 
 async def test_these_are_public(house: Any) -> None:
-    for path in ("/", "/livez", "/readyz", "/metrics", "/openapi.json"):
+    for path in ("/", "/livez", "/readyz", "/metrics", "/openapi.json", "/docs"):
         assert (await house.browser().get(path)).status_code == 200
 
 

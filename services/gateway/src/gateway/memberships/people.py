@@ -15,7 +15,7 @@ AHEAD: Final = 4
 """Calls under way at the same time for one import or export."""
 
 REMEMBERED: Final = 20_000
-CALL: Final = 2.0
+CALL: Final = 5.0
 """Seconds for one call: a transfer may take long, a lookup may not."""
 
 _ASKABLE: Final = re.compile(r"[^\s,\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,128}")
