@@ -4,6 +4,7 @@ import os
 import random
 import sqlite3
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import httpx
@@ -21,7 +22,7 @@ ROUNDS = int(os.environ.get("ROSTER_KILL_ROUNDS", "20"))
 CLIENTS = 16
 LEAST = 100
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 def rows(roster: Roster, service: str, query: str) -> dict[Any, Any]:
@@ -111,15 +112,26 @@ async def test_the_gateway_loses_no_acknowledged_write(roster: Roster) -> None:
     roster.start("employees", "gateway")
     admin = roster.log_in()
     for _ in range(ROUNDS):
-        clients = [write_accounts] * 2 + [write_employees] * (CLIENTS - 2)
-        await write_until_killed(roster.gateway, ledger, clients, {"Cookie": admin}, LEAST + chance.randrange(50))
+        clients = [write_accounts] * 4 + [write_employees] * (CLIENTS - 4)
+        some = partial(has_begun, ledger, len(sessions(ledger)) + 4)
+        await write_until_killed(roster.gateway, ledger, clients, {"Cookie": admin}, LEAST + chance.randrange(50), some)
         roster.start("gateway")
         found = rows(roster, "employees", "SELECT username, title FROM employees")
         found |= rows(roster, "gateway", "SELECT 'account ' || username, role FROM accounts")
-        found |= good_sessions(roster, [key for key in ledger.allowed if key.startswith("session ")])
+        found |= good_sessions(roster, sessions(ledger))
         assert ledger.broken(found) == {}
         await check_whole(roster, "gateway", gateway.models.log)
     await check_whole(roster, "employees", employees.models.log)
+
+
+def sessions(ledger: Ledger) -> list[str]:
+    """The keys of all sessions that were begun."""
+    return [key for key in ledger.allowed if key.startswith("session ")]
+
+
+def has_begun(ledger: Ledger, count: int) -> bool:
+    """Whether there were so many sessions."""
+    return len(sessions(ledger)) >= count
 
 
 def good_sessions(roster: Roster, keys: list[str]) -> dict[str, str]:

@@ -41,13 +41,20 @@ class Ledger:
         return {key: (found.get(key), states) for key, states in self.allowed.items() if found.get(key) not in states}
 
 
-async def write_until_killed(process: Process, ledger: Ledger, clients: Sequence[Client], headers: Mapping[str, str], least: int) -> None:
-    """Run all clients at once, and kill the process when it has acknowledged at least so many writes of theirs."""
+async def write_until_killed(
+    process: Process,
+    ledger: Ledger,
+    clients: Sequence[Client],
+    headers: Mapping[str, str],
+    least: int,
+    enough: Callable[[], bool] = lambda: True,
+) -> None:
+    """Run all clients at once, and kill the process when it has acknowledged at least so many writes of theirs, and what else is wanted."""
     wanted = ledger.acknowledged + least
     pool = Pool(process.url, size=len(clients), wait_timeout=30)
     async with httpx.AsyncClient(transport=PoolTransport(pool), base_url=process.url, headers=headers, timeout=30) as session:
         tasks = [asyncio.ensure_future(client(ledger, session, number)) for number, client in enumerate(clients)]
-        while ledger.acknowledged < wanted and not any(task.done() for task in tasks):  # noqa: ASYNC110 -- cheap, and as random as any
+        while not (ledger.acknowledged >= wanted and enough()) and not any(task.done() for task in tasks):  # noqa: ASYNC110
             await asyncio.sleep(0.002)
         process.kill()
         ends = await asyncio.gather(*tasks, return_exceptions=True)
