@@ -31,7 +31,7 @@ class Precondition:
             raise PreconditionFailed(f"the record is at version {version} now", headers={"ETag": etag(version)})
 
     def check_absent(self) -> None:
-        """Raise PreconditionFailed when there was an If-Match at all, `*` included: there is no record that it could mean (RFC 9110, 13.1.1)."""
+        """Raise PreconditionFailed when there was an If-Match at all, `*` included: no record is there to match (RFC 9110, 13.1.1)."""
         if self._given:
             raise PreconditionFailed("there is no such record yet")
 

@@ -19,7 +19,8 @@ def make_database(settings: ServiceSettings) -> Database:
 def keep_database(app: Quart, db: Database, package: str, *, migrate: bool) -> None:
     """Open the database before the app serves, migrated by `package`'s migrations if told so, and close it when it has ended.
 
-    Views find it by `shared.context.database`. A database that can't be opened ends the start; `app.extensions["start_fault"]` says why in one line.
+    Views find it by `shared.context.database`. A database that can't be opened ends the start, and
+    `app.extensions["start_fault"]` says why in one line.
     """
     app.extensions["db"] = db
 
@@ -37,6 +38,6 @@ def keep_database(app: Quart, db: Database, package: str, *, migrate: bool) -> N
 
 
 def _upgrade(url: str, package: str) -> None:
-    from shared.migrate import upgrade  # noqa: PLC0415 - Alembic takes 100 ms to import
+    from shared.migrate import upgrade  # here, since Alembic takes 100 ms to import
 
     upgrade(url, package)
