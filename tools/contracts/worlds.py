@@ -37,7 +37,7 @@ class World:
         self._states = states
         self._app: Any = None
         self._running: Any = None
-        self._caller: Mapping[str, str] = {}
+        self._caller: Mapping[str, str] | None = None
 
     @asynccontextmanager
     async def living(self) -> AsyncIterator["World"]:
@@ -76,6 +76,10 @@ class World:
         """From now on requests are signed with a key that nobody knows."""
         self._caller = Signer("gateway").headers(self.service, "admin", SUBJECT)
 
+    def as_they_come(self) -> None:
+        """From now on requests have the signatures that they came with."""
+        self._caller = None
+
     @property
     def db(self) -> Database:
         """The app's own database."""
@@ -98,9 +102,10 @@ class World:
         await self.start()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        headers = [field for field in scope["headers"] if field[0] != b"authorization"]
-        headers += [(name.lower().encode(), value.encode()) for name, value in self._caller.items()]
-        await self._app({**scope, "headers": headers}, receive, send)
+        if self._caller is not None:
+            headers = [field for field in scope["headers"] if field[0] != b"authorization"]
+            scope = {**scope, "headers": headers + [(name.lower().encode(), value.encode()) for name, value in self._caller.items()]}
+        await self._app(scope, receive, send)
 
     async def _end(self) -> None:
         running, self._running = self._running, None

@@ -72,10 +72,11 @@ _Loader.yaml_implicit_resolvers = {
 
 
 class Rules:
-    """What a document says of answers."""
+    """What a document says of answers. With `additions`, an answer may have more in it: a later service's, compared with an older document."""
 
-    def __init__(self, document: Mapping[str, Any]) -> None:
+    def __init__(self, document: Mapping[str, Any], *, additions: bool = False) -> None:
         self.document = document
+        self._additions = additions
         self._paths = [(_pattern(path, methods), methods) for path, methods in document["paths"].items()]
         self._paths.sort(key=lambda pair: "(" in pair[0].pattern)  # a literal segment goes before a parameter
         self._validators: dict[str, Draft202012Validator] = {}
@@ -132,7 +133,7 @@ class Rules:
             else:
                 yield from (f"{name}: {error.message[:300]}" for error in Draft202012Validator(schema).iter_errors(value))
         for name in NAMED - {name.lower() for name in response.get("headers", {})}:
-            if name in seen.headers:
+            if name in seen.headers and not self._additions:
                 yield f"{name} is there, and not in the document"
 
     def _body_faults(self, seen: Seen, response: Mapping[str, Any]) -> Iterator[str]:
@@ -153,7 +154,8 @@ class Rules:
     def _row_faults(self, row: Schema, seen: Seen) -> Iterator[str]:
         """A table's columns, and some rows of one that is NDJSON."""
         lines = seen.body.splitlines()[:ROWS]
-        if seen.media_type == CSV and lines[0].decode().split(",") != list(row["properties"]):
+        columns = lines[0].decode().split(",") if seen.media_type == CSV else list(row["properties"])
+        if columns != list(row["properties"]) and not (self._additions and set(columns) >= set(row["properties"])):
             yield f"the columns {lines[0].decode()} are not those of the document"
         if seen.media_type == NDJSON:
             for line in lines:
@@ -170,7 +172,7 @@ class Rules:
             self._validators[key] = Draft202012Validator(root, format_checker=FORMATS)
         errors = sorted(self._validators[key].iter_errors(value), key=lambda error: error.json_path)
         yield from (f"{error.json_path}: {error.message[:300]}" for error in errors[:5])
-        if not errors:
+        if not errors and not self._additions:
             yield from (f"{path} is not in the document" for path in undocumented(schema, value, self.found))
 
 
