@@ -118,7 +118,7 @@ def size(scene: Scene) -> list[Figure]:
                     f"{what}: {large.rows:,} beside {small.rows:,}",
                     "≤ 1.25 ×",
                     rate(both.second),
-                    rate(both.first),
+                    f"the small one: {rate(both.first)}",
                     times(ratio),
                     ratio[0] <= 1.25,
                     [costs("large", both.second), costs("small", both.first), f"CPU of one request: {cpu:.2f} ×"],
