@@ -138,7 +138,7 @@ class ResponseReader:
         self.status = self._parser.get_status_code()
         if len(fields) > MAX_FIELDS:
             raise ProtocolViolation("too many fields in the response's header section")
-        if len(fields) == head.count(b"\n") - 2 and b" \r" not in head and b"\t\r" not in head and b"".join(fields).islower():
+        if len(fields) == head.count(b"\n") - 2 and b" \r" not in head and b"\t" not in head and b"".join(fields).islower():
             self.headers = list(fields.items())
             self._frame(fields)
         else:
