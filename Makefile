@@ -20,7 +20,7 @@ lock := $(bin)/uv pip compile --quiet --universal --generate-hashes --no-emit-in
 	--custom-compile-command "make lock" $(patsubst %,--no-emit-package %,$(notdir $(packages)))
 own := $(packages:%=%/pyproject.toml)
 
-.PHONY: help run import synthetic employees teams gateway test check fix bench lock clean
+.PHONY: help run import synthetic employees teams gateway test check fix bench lock openapi clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -65,6 +65,9 @@ bench: $(VENV)/.dev ## Run the benchmarks against the usual way of writing the s
 lock: $(VENV)/.dev ## Write the requirement files anew from the pyproject.toml files (ARGS=--upgrade takes newer releases)
 	$(lock) $(ARGS) --output-file requirements.txt $(own)
 	$(lock) $(ARGS) --output-file requirements-dev.txt --constraint requirements.txt --group pyproject.toml:dev $(own)
+
+openapi: $(VENV)/.dev ## Take over into the gateway's OpenAPI document what its services' documents say of what is forwarded
+	@$(bin)/python -m tools.openapi
 
 clean: ## Remove the environment and the caches, never the data in var
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -12,6 +12,7 @@ from gateway import config
 from gateway.admin import ensure_admin
 from gateway.clients import UPSTREAMS, Rule, Upstream, public_rules
 from gateway.config import Settings
+from gateway.contract import CONTRACT
 from gateway.edge import GatewayEdge, Policies, Route, Table, own_routes, routes_of
 from gateway.errors import NotLoggedIn
 from gateway.forward import Forwarder
@@ -55,6 +56,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
         checks={"database": db.ping},
         session_interface=cookies,
         middleware=edge.before,
+        contract=CONTRACT,
         endpoints=[_listed(upstream, rule) for upstream, rule in public_rules()],
         log=log,
     )

@@ -32,6 +32,7 @@ TO_SERVICE: Final = frozenset(
 )
 TO_CLIENT: Final = frozenset(
     (
+        b"accept",
         b"accept-patch",
         b"allow",
         b"content-disposition",

@@ -13,11 +13,10 @@ MAX_EXPAND = 200
 Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Password = Annotated[str, Meta(max_length=256)]
 AccountRole = Literal["viewer", "editor", "admin"]
-Moment = Annotated[str, Meta(min_length=27, max_length=27, description="UTC, with microseconds")]
+Moment = Annotated[str, Meta(min_length=27, max_length=27, description="UTC, with microseconds", extra_json_schema={"format": "date-time"})]
 Text = Annotated[str, Meta(max_length=2000)]
 Cursor = Annotated[str, Meta(max_length=2000)]
 Limit = Annotated[int, Meta(ge=1, le=200)]
-Record = dict[str, Any]
 
 
 class Credentials(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,7 +59,7 @@ class Account(Struct, frozen=True, kw_only=True):
 class AccountPage(Struct, frozen=True, kw_only=True):
     items: Annotated[list[Account], Meta(max_length=200)]
     next: Cursor | None
-    total: Annotated[int, Meta(ge=0)] | None = None
+    total: Annotated[int, Meta(ge=0, le=2**63 - 1)] | UnsetType = UNSET
 
 
 class AccountQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -110,35 +109,116 @@ class Failure(Struct, frozen=True, kw_only=True):
 
 
 Failures = Annotated[list[Failure], Meta(max_length=10)]
-Page = dict[str, Any]
+
+# Records as their owners write them: the document names the owners' schemas, see `union`.
+Employee = Annotated[dict[str, Any], Meta(extra_json_schema={"$ref": "#/components/schemas/Employee"})]
+PlacedEmployee = Annotated[dict[str, Any], Meta(extra_json_schema={"$ref": "#/components/schemas/PlacedEmployee"})]
+Team = Annotated[dict[str, Any], Meta(extra_json_schema={"$ref": "#/components/schemas/Team"})]
+Subteam = Annotated[dict[str, Any], Meta(extra_json_schema={"$ref": "#/components/schemas/Subteam"})]
+Membership = Annotated[dict[str, Any], Meta(extra_json_schema={"$ref": "#/components/schemas/Membership"})]
+MemberBody = Annotated[dict[str, Any], Meta(extra_json_schema={"$ref": "#/components/schemas/MemberBody"})]
+_AND_EMPLOYEE = Meta(extra_json_schema={"allOf": [{"$ref": "#/components/schemas/Employee"}]})
+_AND_TEAM = Meta(extra_json_schema={"allOf": [{"$ref": "#/components/schemas/Team"}]})
+
+Role = Literal["lead", "member"]
+DateText = Annotated[str, Meta(min_length=10, max_length=10, extra_json_schema={"format": "date"})]
+Next = Annotated[str, Meta(max_length=4000)] | None
 
 
-class ExpandedEmployee(Struct, kw_only=True):
-    """An employee as the employees service gives one, and the parts asked for. A part that is missing is null and named in `_parts`."""
+class PlaceInTeam(Struct, kw_only=True):
+    """Someone's part in a team, and the team."""
 
-    id: Id
-    manager: Record | UnsetType | None = UNSET
-    teams: Page | UnsetType | None = UNSET
-    reports: Page | UnsetType | None = UNSET
+    role: Role
+    since: DateText
+    team: Team
+
+
+class PlacesInTeams(Struct, kw_only=True):
+    items: Annotated[list[PlaceInTeam], Meta(max_length=MAX_EXPAND)]
+    next: Next
+
+
+class Reports(Struct, kw_only=True):
+    items: Annotated[list[PlacedEmployee], Meta(max_length=MAX_EXPAND)]
+    next: Next
+
+
+class TeamMember(Struct, kw_only=True):
+    """Someone's part in a team, and who it is; null when that could not be asked, or the record is gone."""
+
+    employee_id: Id
+    role: Role
+    since: DateText
+    employee: Employee | None
+
+
+class TeamMembers(Struct, kw_only=True):
+    items: Annotated[list[TeamMember], Meta(max_length=MAX_EXPAND)]
+    next: Next
+
+
+class Subteams(Struct, kw_only=True):
+    items: Annotated[list[Subteam], Meta(max_length=MAX_EXPAND)]
+    next: Next
+
+
+class EmployeeParts(Struct, kw_only=True):
+    """The parts asked for. One that is missing is null and named in `_parts`."""
+
+    manager: Employee | UnsetType | None = UNSET
+    teams: PlacesInTeams | UnsetType | None = UNSET
+    reports: Reports | UnsetType | None = UNSET
     parts: Failures | UnsetType = field(name="_parts", default=UNSET)
 
 
-class ExpandedTeam(Struct, kw_only=True):
-    """A team as the teams service gives one, and the parts asked for. A part that is missing is null and named in `_parts`."""
+class TeamParts(Struct, kw_only=True):
+    """The parts asked for. One that is missing is null and named in `_parts`."""
 
-    id: Id
-    members: Page | UnsetType | None = UNSET
-    parent: Record | UnsetType | None = UNSET
-    subteams: Page | UnsetType | None = UNSET
+    members: TeamMembers | UnsetType | None = UNSET
+    parent: Team | UnsetType | None = UNSET
+    subteams: Subteams | UnsetType | None = UNSET
     parts: Failures | UnsetType = field(name="_parts", default=UNSET)
+
+
+EmployeeWithParts = Annotated[EmployeeParts, _AND_EMPLOYEE]
+TeamWithParts = Annotated[TeamParts, _AND_TEAM]
+
+
+class EmployeeHit(Struct, kw_only=True):
+    """What a search found, by kind."""
+
+    type: Literal["employee"]
+
+
+class TeamHit(Struct, kw_only=True):
+    """What a search found, by kind."""
+
+    type: Literal["team"]
+
+
+class EmployeeHits(Struct, kw_only=True):
+    items: Annotated[list[Annotated[EmployeeHit, _AND_EMPLOYEE]], Meta(max_length=50)]
+    next: Next
+
+
+class TeamHits(Struct, kw_only=True):
+    items: Annotated[list[Annotated[TeamHit, _AND_TEAM]], Meta(max_length=50)]
+    next: Next
 
 
 class Found(Struct, kw_only=True):
     """What a search found, of each kind; null when that kind's service could not be asked."""
 
-    employees: Page | None
-    teams: Page | None
+    employees: EmployeeHits | None
+    teams: TeamHits | None
     parts: Failures | UnsetType = field(name="_parts", default=UNSET)
+
+
+class ChartNode(Struct, kw_only=True):
+    """An employee in a chart; `depth` counts from the root, which has none. `reports` is null where nobody looked."""
+
+    depth: Annotated[int, Meta(ge=1, le=10)] | UnsetType = UNSET
+    reports: Annotated[list[Annotated["ChartNode", _AND_EMPLOYEE]], Meta(max_length=1000)] | None
 
 
 class OrgChart(Struct, kw_only=True):
@@ -146,13 +226,22 @@ class OrgChart(Struct, kw_only=True):
 
     levels: Annotated[int, Meta(ge=1, le=10)]
     cut: bool
-    root: Record
+    root: Annotated[ChartNode, _AND_EMPLOYEE]
 
 
-class MembershipRecord(Struct, kw_only=True):
-    """A membership as the teams service gives one."""
+class MembershipRow(Struct, kw_only=True):
+    """A row of an import of memberships."""
 
-    team_id: Id
-    employee_id: Id
-    role: Annotated[str, Meta(max_length=20)]
-    since: Annotated[str, Meta(max_length=10)]
+    team: Text
+    username: Annotated[str, Meta(min_length=1, max_length=128)]
+    role: Role | UnsetType | None = UNSET
+    since: DateText | UnsetType | None = UNSET
+
+
+class MembershipLine(Struct, kw_only=True):
+    """A row of an export of memberships."""
+
+    team: Text
+    username: Annotated[str, Meta(min_length=1, max_length=128)]
+    role: Role
+    since: DateText

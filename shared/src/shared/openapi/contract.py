@@ -41,14 +41,16 @@ def _unchanged(document: Document) -> Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
-    """`examples` by operation; `schemes` are the ways to say who asks, any one of them; `structs` are schemas that only a reference names.
+    """`examples` by operation; `schemes` are the ways to say who asks, any one of them, `other_schemes` those that single
+    operations name as `credentials`; `structs` are schemas that only a reference names.
 
-    `problem` is the schema of problems, `kinds` those that a status may be besides shared's own, `everywhere` the statuses of every
+    `problem` is the schema of problems, `kinds` those that a status may be where it is not shared's own, `everywhere` the statuses of every
     operation, `guarded` those of operations that are not public. `complete` gets the finished document and may add to it.
     """
 
     examples: Mapping[str, Example] = field(default_factory=dict)
     schemes: Mapping[str, Document] = field(default_factory=lambda: {"assertion": BEARER})
+    other_schemes: Mapping[str, Document] = field(default_factory=dict)
     kinds: Mapping[int, Sequence[type[Problem]]] = field(default_factory=dict)
     problem: type[ProblemDocument] = ProblemDocument
     everywhere: Sequence[int] = (400, 403, 500, 504)

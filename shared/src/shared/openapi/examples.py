@@ -28,7 +28,7 @@ COMMON: Final = {
     "read_docs": Example(answer="<!doctype html>", excerpt=True),
     "livez": Example(answer={"status": "alive"}),
     "readyz": Example(answer={"status": "ready", "checks": {"database": "ok"}}),
-    "scrape": Example(answer="# HELP requests_total Requests\n", excerpt=True),
+    "scrape": Example(answer="# HELP process_virtual_memory_bytes Virtual memory size in bytes.\n", excerpt=True),
 }
 """Of the operations that every service has."""
 

@@ -1,13 +1,14 @@
 """The headers that operations read and answer, each described once.
 
 A response header that is not always there has `x-given`, all of whose conditions hold when it is:
-`media` (the answer's media type is one of these), `without` (none of these query parameters is given), `member` (the answer's document
-has this member, and it is not null), `request` (a request header, and what its value contains). `{}` is: now and then.
+`media` (the answer's media type is one of these), `with` and `without` (one, none of these query parameters is given), `member` (the
+answer's document has this member, and it is not null), `request` (a request header, and what its value contains). `{}` is: now and then.
 """
 
 from typing import Any, Final
 
 Described = dict[str, Any]
+SOMETIMES: Final = "-Sometimes"
 RECORD: Final[Described] = {"media": ["application/json"], "without": ["fields", "expand"]}
 _TAG: Final = r'^"[0-9]{1,19}"$'
 _TAGS: Final = r'^(\*|((W/)?"[!#-~]*")([ \t]*,[ \t]*(W/)?"[!#-~]*")*)$'
@@ -77,11 +78,19 @@ REQUEST: Final[dict[str, Described]] = {
 def response_headers(names: dict[str, Described | None]) -> Described:
     """Headers of a response: name to None for one that is always there, or to its `x-given`."""
     return {
-        name: {"$ref": f"#/components/headers/{name}"}
-        if given == {}
-        else RESPONSE[name] | ({"required": True} if given is None else {"required": False, "x-given": given})
+        name: _reference(name, given) if not given else RESPONSE[name] | {"required": False, "x-given": given}
         for name, given in names.items()
     }
+
+
+def _reference(name: str, given: Described | None) -> Described:
+    return {"$ref": f"#/components/headers/{name}{'' if given is None else SOMETIMES}"}
+
+
+def header_components() -> Described:
+    """The response headers as components: those that are always there, and those that come now and then."""
+    always = {name: {**described, "required": True} for name, described in RESPONSE.items()}
+    return always | {name + SOMETIMES: {**described, "required": False, "x-given": {}} for name, described in RESPONSE.items()}
 
 
 def parameter_components() -> Described:
@@ -91,8 +100,3 @@ def parameter_components() -> Described:
 
 def parameter(name: str) -> Described:
     return {"$ref": f"#/components/parameters/{name}"}
-
-
-def header_components() -> Described:
-    """The response headers that come now and then, as components."""
-    return {name: {**described, "required": False, "x-given": {}} for name, described in RESPONSE.items()}

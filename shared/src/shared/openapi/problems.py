@@ -60,7 +60,7 @@ def problem_response(
     kinds: Sequence[type[Problem]] = (),
     headers: Mapping[str, Any] | None = None,
 ) -> Described:
-    """A problem as a response: shared's own of this status, or one of `kinds`.
+    """A problem as a response: one of `kinds`; without any, shared's own of this status.
 
     `schema` is its document's; `headers` are those besides the usual, as for `response_headers`.
     """
@@ -68,7 +68,7 @@ def problem_response(
         "status": {"const": status},
         "code": {"const": status},
         "title": {"const": phrase(status)},
-        "type": {"enum": sorted({TYPE_PREFIX + kind.slug for kind in (BY_STATUS[status], *kinds)})},
+        "type": {"enum": sorted({TYPE_PREFIX + kind.slug for kind in kinds or (BY_STATUS[status],)})},
     }
     known: dict[str, Described | None] = {"X-Request-ID": None, "Vary": None}
     if status in HEADERS:

@@ -145,6 +145,7 @@ def _response_headers(found: Operation, method: str, status: int) -> dict[str, D
 GIVEN: Final[Mapping[str, Described | None]] = {
     "X-Gateway-Complete": None,
     "Set-Cookie": None,
+    "Vary": None,
     "Preference-Applied": {"request": ["Prefer", "handling=strict"]},
 }
 """When a header that an operation names is there."""
@@ -189,7 +190,7 @@ def make_document(app: Quart, title: str, version: str, description: str, contra
     for struct in contract.structs:
         schemas.of(struct)
     problem = schemas.of(contract.problem) or {}
-    components["securitySchemes"] = dict(contract.schemes)
+    components["securitySchemes"] = {**contract.schemes, **contract.other_schemes}
     components["parameters"] = parameter_components()
     components["headers"] = header_components()
     components["responses"] = {

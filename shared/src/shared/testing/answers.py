@@ -5,7 +5,7 @@ not say: a status, a media type, a field, a header, a value beyond its bounds. `
 """
 
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,8 +17,8 @@ import yaml
 from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]  # it has no types
 
 from shared.tabular import CSV, NDJSON
+from shared.testing.shapes import Schema, as_asked, undocumented
 
-Schema = Any
 BARE: Final = frozenset({204, 304})
 LONGEST: Final = 2 * 1024 * 1024
 """Bytes of a body that is looked into."""
@@ -61,6 +61,9 @@ class Seen:
         return yaml.load(self.body, _Loader) if self.media_type.endswith("yaml") else None  # noqa: S506 - a safe loader with fewer types
 
 
+Skips = Callable[[Mapping[str, Any], Seen], bool]
+
+
 class _Loader(yaml.SafeLoader):
     """Dates stay text, as in JSON."""
 
@@ -72,11 +75,16 @@ _Loader.yaml_implicit_resolvers = {
 
 
 class Rules:
-    """What a document says of answers. With `additions`, an answer may have more in it: a later service's, compared with an older document."""
+    """What a document says of answers.
 
-    def __init__(self, document: Mapping[str, Any], *, additions: bool = False) -> None:
+    With `additions`, an answer may have more in it: a later service's, compared with an older document. `skips` tells of an operation and
+    an answer that it is not to be compared.
+    """
+
+    def __init__(self, document: Mapping[str, Any], *, additions: bool = False, skips: Skips = lambda operation, seen: False) -> None:
         self.document = document
         self._additions = additions
+        self._skips = skips
         self._paths = [(_pattern(path, methods), methods) for path, methods in document["paths"].items()]
         self._paths.sort(key=lambda pair: "(" in pair[0].pattern)  # a literal segment goes before a parameter
         self._validators: dict[str, Draft202012Validator] = {}
@@ -92,7 +100,10 @@ class Rules:
         """What is in the answer and not in the document, or the other way round."""
         if seen.status == 0 or seen.method == "OPTIONS":
             return []
-        response = self._response(seen)
+        operation = self.operation(seen)
+        if operation is not None and self._skips(operation, seen):
+            return []
+        response = self._response(seen, operation)
         if response is None:
             return [f"{seen}: the status is not in the document"]
         found = [*self._header_faults(seen, response)]
@@ -100,8 +111,7 @@ class Rules:
             found += self._body_faults(seen, response)
         return [f"{seen}: {fault}" for fault in found]
 
-    def _response(self, seen: Seen) -> Any:
-        operation = self.operation(seen)
+    def _response(self, seen: Seen, operation: Mapping[str, Any] | None) -> Any:
         if operation is None:
             name = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 405: "MethodNotAllowed"}.get(seen.status)
             return None if name is None else self.document["components"]["responses"][name]
@@ -149,7 +159,7 @@ class Rules:
         if "x-row" in schema and seen.whole:
             yield from self._row_faults(self.found(schema["x-row"]), seen)
         if seen.value is not None:
-            yield from self._value_faults(_as_asked(schema, seen.given, self.found), seen.value)
+            yield from self._value_faults(as_asked(schema, seen.given, self.found), seen.value)
 
     def _row_faults(self, row: Schema, seen: Seen) -> Iterator[str]:
         """A table's columns, and some rows of one that is NDJSON."""
@@ -197,52 +207,11 @@ NAMED: Final = frozenset(
 """Headers that mean something to a client, so that they are to be documented where they come."""
 
 
-def undocumented(schema: Schema, value: Any, find: Any, path: str = "$") -> Iterator[str]:
-    """The members of a valid value that no schema names."""
-    parts = list(_parts(schema, find))
-    if isinstance(value, dict):
-        if any(_is_open(part) for part in parts):
-            return
-        for name, inner in value.items():
-            schemas = [part["properties"][name] for part in parts if name in part.get("properties", {})]
-            schemas += [part["additionalProperties"] for part in parts if isinstance(part.get("additionalProperties"), dict)]
-            if not schemas:
-                yield f"{path}.{name}"
-            else:
-                yield from undocumented({"allOf": schemas}, inner, find, f"{path}.{name}")
-    elif isinstance(value, list):
-        items = [part["items"] for part in parts if "items" in part]
-        for place, inner in enumerate(value):
-            yield from undocumented({"allOf": items}, inner, find, f"{path}[{place}]")
-
-
-def _parts(schema: Schema, find: Any) -> Iterator[Schema]:
-    """A schema and all that it is made of."""
-    schema = find(schema)
-    yield schema
-    for word in ("allOf", "anyOf", "oneOf"):
-        for part in schema.get(word, ()):
-            yield from _parts(part, find)
-
-
-def _is_open(part: Schema) -> bool:
-    """An object of which the document tells no more than that it is one."""
-    return part.get("type") == "object" and "properties" not in part and not isinstance(part.get("additionalProperties"), dict)
-
-
-def _as_asked(schema: Schema, given: set[str], find: Any) -> Schema:
-    """The schema with the alternatives that this query leaves."""
-    alternatives = schema.get("anyOf", ())
-    marks = [part.get("x-only-with", find(part).get("x-only-with")) for part in alternatives]
-    if not any(marks):
-        return schema
-    asked = [part for part, mark in zip(alternatives, marks, strict=True) if mark in given]
-    return {"anyOf": asked or [part for part, mark in zip(alternatives, marks, strict=True) if mark is None]}
-
-
 def _is_given(conditions: Mapping[str, Any], seen: Seen) -> bool:
     """Whether a header belongs to this answer, by its `x-given`."""
     if seen.media_type not in conditions.get("media", [seen.media_type]) or seen.given & set(conditions.get("without", ())):
+        return False
+    if "with" in conditions and not seen.given & set(conditions["with"]):
         return False
     if "member" in conditions and (not isinstance(seen.value, dict) or seen.value.get(conditions["member"]) is None):
         return False
@@ -254,7 +223,7 @@ def _pattern(path: str, methods: Mapping[str, Any]) -> re.Pattern[str]:
     return re.compile(re.sub(r"\\\{[^}]+\\\}", "([0-9]+)", re.escape(path)))
 
 
-class _Watched:
+class Watched:
     """An ASGI layer that takes down what goes by."""
 
     def __init__(self, app: Any, seen: list[Seen]) -> None:
@@ -289,7 +258,7 @@ class _Watched:
 async def checked(app: Any, rules: Rules | None = None) -> AsyncIterator[list[Seen]]:
     """All that `app` (of `create_service`) answers meanwhile, compared with its document at the end: AssertionError with the faults."""
     seen: list[Seen] = []
-    before, app.asgi_app = app.asgi_app, _Watched(app.asgi_app, seen)
+    before, app.asgi_app = app.asgi_app, Watched(app.asgi_app, seen)
     try:
         yield seen
     finally:

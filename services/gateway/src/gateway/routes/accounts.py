@@ -10,7 +10,7 @@ from gateway.schemas import Account, AccountBody, AccountPage, AccountQuery
 from shared.context import author, caller, database
 from shared.db import Connection
 from shared.errors import Invalid
-from shared.etags import etag
+from shared.etags import etag, not_modified
 from shared.idempotency import Answer, IdempotencyKey
 from shared.json import encode
 from shared.listing import respond_page
@@ -55,8 +55,8 @@ async def list_accounts(query: AccountQuery) -> Response:
 
 
 @blueprint.get("/v1/accounts/<int:account_id>")
-@operation(allow=ADMIN, responses={200: Account})
+@operation(allow=ADMIN, responses={200: Account, 304: None})
 async def get_account(account_id: int) -> Response:
     """One account."""
     account = await store.get_account(database(), account_id)
-    return respond(account, version=account["version"])
+    return not_modified(account["version"]) or respond(account, version=account["version"])

@@ -6,9 +6,10 @@ from typing import Final
 from quart import Blueprint, Response, current_app, request
 
 from gateway import memberships
+from gateway.contract import MembershipsRefused
 from gateway.memberships.exports import COLUMNS
 from gateway.routes.context import ask, gateway
-from gateway.schemas import MembershipRecord
+from gateway.schemas import MemberBody, Membership, MembershipLine, MembershipRow
 from shared.bodies import UploadStream
 from shared.errors import TooLarge
 from shared.operations import JSON_TYPE, READ, WRITE, Upload, operation
@@ -26,8 +27,9 @@ ANSWERED: Final = ("ETag", "Location")
     allow=WRITE,
     body=Upload,
     body_types=(JSON_TYPE,),
-    responses={200: MembershipRecord, 201: MembershipRecord},
-    problems=(409, 412, 502),
+    form=MemberBody,
+    responses={200: Membership, 201: Membership},
+    problems=(412, 502),
 )
 async def put_member(team_id: int, employee_id: int, body: UploadStream) -> Response:
     """Put someone into a team, or change their part in it; only who is there and active can be put."""
@@ -47,8 +49,9 @@ async def put_member(team_id: int, employee_id: int, body: UploadStream) -> Resp
     query=ImportQuery,
     body=Upload,
     body_types=TABLE_TYPES,
+    form=MembershipRow,
     responses={200: ImportReport},
-    problems=(502,),
+    problems={422: MembershipsRefused, 502: None},
     budget=math.inf,
 )
 async def import_memberships(query: ImportQuery, body: UploadStream) -> Response:
@@ -59,7 +62,15 @@ async def import_memberships(query: ImportQuery, body: UploadStream) -> Response
 
 
 @blueprint.get("/v1/memberships/export")
-@operation(allow=READ, query=ExportQuery, responses={200: bytes}, response_types=TABLE_TYPES, problems=(406, 502), budget=math.inf)
+@operation(
+    allow=READ,
+    query=ExportQuery,
+    responses={200: bytes},
+    response_types=TABLE_TYPES,
+    form=MembershipLine,
+    problems=(406, 502),
+    budget=math.inf,
+)
 async def export_memberships(query: ExportQuery) -> Response:
     """All memberships by team and username, as they were at one instant."""
     parts = gateway()

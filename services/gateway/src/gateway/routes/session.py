@@ -19,7 +19,15 @@ blueprint: Final = Blueprint("session", __name__)
 
 
 @blueprint.post("/v1/session")
-@operation(allow=PUBLIC, body=Credentials, body_optional=True, responses={200: SessionState}, problems=(401, 403))
+@operation(
+    allow=PUBLIC,
+    body=Credentials,
+    body_optional=True,
+    responses={200: SessionState},
+    problems=(401, 403, 503),
+    gives={200: ("Set-Cookie",)},
+    credentials=("basic",),
+)
 async def log_in(body: Credentials | None) -> Response:
     """Log in, by a JSON body or by HTTP Basic. A session that was there before ends."""
     given = body or _basic()
@@ -46,7 +54,7 @@ async def get_session() -> Response:
 
 
 @blueprint.delete("/v1/session")
-@operation(allow=READ, responses={204: None})
+@operation(allow=READ, responses={204: None}, gives={204: ("Set-Cookie", "Vary")})
 async def log_out() -> Response:
     """Log out: every copy of the cookie is dead."""
     found = session()

@@ -1,0 +1,40 @@
+"""What the gateway's OpenAPI document says beyond its operations: the ways in, the problems that are its own, and what it forwards."""
+
+from typing import Final, Literal
+
+from msgspec import UNSET, UnsetType
+
+from gateway.errors import CrossSite, NotLoggedIn, ServiceUnavailable, WrongCredentials
+from gateway.examples import EXAMPLES
+from gateway.sessions import COOKIE
+from gateway.union import add_forwarded
+from shared.errors import Forbidden, Overloaded
+from shared.openapi import Contract, ProblemDocument
+from shared.transfers import ImportRefused
+
+Upstream = Literal["employees", "teams"]
+SESSION: Final = {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "The session that POST /v1/session began."}
+BASIC: Final = {"type": "http", "scheme": "basic", "description": "To log in without a body."}
+
+
+class GatewayProblem(ProblemDocument, kw_only=True):
+    """An error (RFC 9457). `service` names the one that it came from."""
+
+    service: Upstream | UnsetType = UNSET
+
+
+class MembershipsRefused(ImportRefused, kw_only=True):
+    """A table that was refused, by the gateway or by the service behind it."""
+
+    service: Upstream | UnsetType = UNSET
+
+
+CONTRACT: Final = Contract(
+    examples=EXAMPLES,
+    schemes={"session": SESSION},
+    other_schemes={"basic": BASIC},
+    kinds={401: (NotLoggedIn, WrongCredentials), 403: (Forbidden, CrossSite), 503: (Overloaded, ServiceUnavailable)},
+    problem=GatewayProblem,
+    everywhere=(400, 500, 504),
+    complete=add_forwarded,
+)

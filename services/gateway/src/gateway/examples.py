@@ -1,0 +1,110 @@
+"""One example of each of the gateway's own operations, true on the way through the services' examples: tests send them all."""
+
+from typing import Any, Final
+
+from shared.openapi import Example
+
+_WHEN: Final = "2026-11-22T07:49:09.123456Z"
+_TIMES: Final = {"created_at": _WHEN, "updated_at": _WHEN}
+_PASSWORD: Final = "mind the analytical engine"  # noqa: S105 - an example
+_NOBODY: Final = (
+    "given_name family_name display_name title department division cost_center employee_number phone location manager_id hired_on left_on "
+    "external_id"
+)
+
+
+def _employee(employee_id: int, username: str, **fields: Any) -> dict[str, Any]:
+    same = {"id": employee_id, "username": username, "email": f"{username}@example.org", "status": "active", "version": 1}
+    return {**dict.fromkeys(_NOBODY.split()), **same, **_TIMES, "department": "Research", **fields}
+
+
+def _team(team_id: int, slug: str, name: str, **fields: Any) -> dict[str, Any]:
+    return (
+        {"id": team_id, "slug": slug, "name": name, "description": None, "parent_id": None, "external_id": None, "version": 1}
+        | _TIMES
+        | fields
+    )
+
+
+_ADMIN: Final = {"id": 1, "username": "admin", "role": "admin", "disabled": False, "version": 1, **_TIMES}
+_ACCOUNT: Final = {"id": 2, "username": "ada", "role": "editor", "disabled": False, "version": 1, **_TIMES}
+_SESSION: Final = {"account_id": 1, "username": "admin", "role": "admin", "since": _WHEN, "until": "2026-11-22T19:49:09.123456Z"}
+_ADA: Final = _employee(1, "ada", display_name="Ada Lovelace", title="Head of research")
+_GRACE: Final = _employee(2, "grace", display_name="Grace Hopper", title="Engineer", manager_id=1)
+_LINUS: Final = _employee(3, "linus", display_name="Linus Torvalds", title="Engineer", manager_id=2)
+_KATHERINE: Final = _employee(
+    4, "katherine", display_name="Katherine Johnson", title="Mathematician", manager_id=1, hired_on="2024-03-01", version=3
+)
+_RESEARCH: Final = _team(1, "research", "Research")
+_ENGINES: Final = _team(2, "engines", "Analytical engines", parent_id=1)
+_PART: Final = {"role": "member", "since": "2024-03-01"}
+_TABLE: Final = """team,username,role,since
+research,ada,lead,2024-03-01
+engines,grace,member,2024-03-01
+"""
+
+EXAMPLES: Final = {
+    "log_in": Example(body={"username": "admin", "password": _PASSWORD}, answer=_SESSION),
+    "get_session": Example(answer=_SESSION),
+    "create_account": Example(
+        headers={"Idempotency-Key": "let-ada-in"},
+        body={"username": "ada", "password": "punched cards all over", "role": "editor"},
+        status=201,
+        answer=_ACCOUNT,
+    ),
+    "list_accounts": Example(query={"sort": "username", "count": True}, answer={"items": [_ACCOUNT, _ADMIN], "next": None, "total": 2}),
+    "get_account": Example(path={"account_id": 2}, answer=_ACCOUNT),
+    "import_memberships": Example(
+        query={"atomic": True}, body=_TABLE, answer={"created": 2, "updated": 0, "unchanged": 0, "refused": 0, "refusals": []}
+    ),
+    "put_member": Example(
+        path={"team_id": 3, "employee_id": 3},
+        body={"role": "member", "since": "2025-01-07"},
+        status=201,
+        answer={"id": 3, "team_id": 3, "employee_id": 3, "role": "member", "since": "2025-01-07", "version": 1, **_TIMES},
+    ),
+    "export_memberships": Example(query={"format": "csv"}, answer="team,username,role,since\r\n", excerpt=True),
+    "expand_employee": Example(
+        path={"employee_id": 2},
+        query={"expand": ["manager", "teams", "reports"]},
+        answer={
+            **_GRACE,
+            "manager": _ADA,
+            "teams": {"items": [{**_PART, "team": _ENGINES}], "next": None},
+            "reports": {"items": [{**_LINUS, "depth": 1}], "next": None},
+        },
+    ),
+    "expand_team": Example(
+        path={"team_id": 2},
+        query={"expand": ["members", "parent", "subteams"]},
+        answer={
+            **_ENGINES,
+            "members": {"items": [{"employee_id": 2, **_PART, "employee": _GRACE}], "next": None},
+            "parent": _RESEARCH,
+            "subteams": {"items": [], "next": None},
+        },
+    ),
+    "search": Example(
+        query={"q": "a", "limit": 5},
+        answer={
+            "employees": {"items": [{"type": "employee", **_ADA}], "next": None},
+            "teams": {"items": [{"type": "team", **_ENGINES}], "next": None},
+        },
+    ),
+    "org_chart": Example(
+        query={"root": 1, "depth": 2},
+        headers={"Prefer": "handling=strict"},
+        answer={
+            "levels": 2,
+            "cut": False,
+            "root": {
+                **_ADA,
+                "reports": [
+                    {**_GRACE, "depth": 1, "reports": [{**_LINUS, "depth": 2, "reports": None}]},
+                    {**_KATHERINE, "depth": 1, "reports": []},
+                ],
+            },
+        },
+    ),
+    "log_out": Example(status=204),
+}

@@ -1,0 +1,108 @@
+"""Every example of the documents is true: sent in its order to services that were empty, its answer is the one that is shown."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from quart import Quart
+
+import employees
+import employees.config
+import employees.examples
+import gateway
+import gateway.config
+import gateway.examples
+import teams
+import teams.config
+import teams.examples
+from shared.identity import generate_key
+from shared.openapi import Example
+from shared.openapi.examples import COMMON
+from shared.testing.answers import checked
+from shared.testing.calls import Calls
+from shared.testing.examples import Send, fault_of
+from shared.testing.serving import serving
+
+SERVICES: Any = {"employees": employees, "teams": teams}
+ACCOUNT = {"log_in", "get_session", "create_account", "list_accounts", "get_account", "log_out"}
+BY_NAME = {"import_memberships", "put_member", "export_memberships"}
+
+
+def app_of(service: str, folder: Path, **settings: Any) -> Quart:
+    url = f"sqlite:///{folder / service}.db"
+    module = SERVICES[service]
+    app: Quart = module.create_app(module.config.Settings(database_url=url, access_log=False, log_level="error", **settings))
+    return app
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_the_examples_of_a_service_are_true(service: str, tmp_path: Path) -> None:
+    app = app_of(service, tmp_path, open=True)
+    async with app.test_app(), checked(app):
+        api = Calls(app)
+
+        async def send(method: str, target: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
+            answer = await api(method, target, data=body, headers=headers)
+            return answer.status, answer.body
+
+        examples = {**SERVICES[service].examples.EXAMPLES, **COMMON}
+        assert await faults(send, app, examples) == []
+
+
+async def faults(send: Send, app: Quart, examples: dict[str, Example]) -> list[str]:
+    document = app.extensions["openapi"]()
+    found = [await fault_of(send, document, name, example) for name, example in examples.items()]
+    return [fault for fault in found if fault is not None]
+
+
+def story() -> dict[str, Example]:
+    """All examples that can be sent through the gateway, in an order that keeps each true."""
+    ours, staff, groups = gateway.examples.EXAMPLES, employees.examples.EXAMPLES, teams.examples.EXAMPLES
+    ends = ("delete_employee", "delete_member", "delete_team")
+    theirs = {name: example for name, example in {**staff, **groups}.items() if name not in ("list_changes", *ends)}
+    told = {**COMMON, **{name: ours[name] for name in ours if name in ACCOUNT - {"log_out"}}}
+    told |= {name: ours[name] if name in BY_NAME else example for name, example in theirs.items()}
+    told |= {name: example for name, example in ours.items() if name not in ACCOUNT | BY_NAME}
+    return told | {name: {**staff, **groups}[name] for name in ends} | {"log_out": ours["log_out"]}
+
+
+@pytest.fixture
+async def door(tmp_path: Path) -> AsyncIterator[Quart]:
+    """A gateway with both services behind it, all empty."""
+    signing, public = generate_key("gateway")
+    async with AsyncExitStack() as stack:
+        urls: dict[str, Any] = {}
+        for service in SERVICES:
+            app = app_of(service, tmp_path, identity_keys=public)
+            urls[f"{service}_url"] = await stack.enter_async_context(serving(app))
+        settings = gateway.config.Settings(
+            database_url=f"sqlite:///{tmp_path}/gateway.db",
+            signing_key=signing,
+            session_keys="k" * 40,
+            admin_password_file=str(tmp_path / "admin-password"),
+            access_log=False,
+            **urls,
+        )
+        yield gateway.create_app(settings)
+
+
+async def test_the_examples_are_true_at_the_gateway(door: Quart, tmp_path: Path) -> None:
+    examples = story()
+    assert set(gateway.examples.EXAMPLES) <= examples.keys()
+    async with checked(door), serving(door) as url, httpx.AsyncClient(trust_env=False, timeout=20) as http:
+        password = (tmp_path / "admin-password").read_text("utf-8").split()[-1]
+        cookie = ""
+
+        async def send(method: str, target: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
+            nonlocal cookie
+            if body is not None and target == "/v1/session":
+                body = body.replace(examples["log_in"].body["password"].encode(), password.encode())
+            response = await http.request(method, url + target, content=body, headers={**headers, "Cookie": cookie})
+            cookie = response.headers.get("Set-Cookie", cookie).partition(";")[0]
+            http.cookies.clear()
+            return response.status_code, response.content
+
+        assert await faults(send, door, examples) == []
