@@ -82,3 +82,21 @@ async def test_a_cursor_from_before_a_restore_is_gone(things_url: str) -> None:
             await feed.read(db, bad)
         assert caught.value.errors[0].field == "after"
     await db.close()
+
+
+async def test_a_cursor_beyond_the_end_of_the_log_is_gone(db: Database) -> None:
+    """A database file that was put back by hand keeps its epoch, and who follows it must not wait until the log has grown past them."""
+    await db.write(lambda conn: records.add(conn, {"code": "a", "open": True}, AUTHOR))
+    with pytest.raises(Gone, match="not in the log any more"):
+        await feed.read(db, f"{db.epoch}.2")
+    assert await feed.read(db, f"{db.epoch}.1") == []
+
+
+async def test_a_cursor_of_a_change_by_another_process_is_not_gone(things_url: str) -> None:
+    one, other = Database(things_url), Database(things_url)
+    await one.open()
+    await other.open()
+    await other.write(lambda conn: records.add(conn, {"code": "a", "open": True}, AUTHOR))
+    assert await feed.read(one, f"{one.epoch}.1") == []
+    await one.close()
+    await other.close()

@@ -55,10 +55,12 @@ class Feed:
         """The events after a cursor (None: from the first), at most ``limit``, in commit order.
 
         With none there yet, waits up to ``wait`` seconds for one. An event's id is the cursor to go on with. Raises BadRequest naming
-        ``after`` for what is no cursor, Gone for a cursor from before a restore: the reader must start anew.
+        ``after`` for what is no cursor, Gone for a cursor from before a restore, or beyond the log's end: the reader must start anew.
         """
         seq = parse_cursor(db, after)
         changes = await self._changes(db, seq, limit)
+        if not changes and seq > db.last_seq and seq > await db.last_change():
+            raise Gone("after: this change is not in the log any more, as after a restore by hand; read the feed from its beginning")
         if not changes and wait > 0:
             await db.wait_for_change(seq, wait)
             changes = await self._changes(db, seq, limit)
