@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import BigInteger, bindparam, func, literal, literal_column, select
 
-from shared.db import Database, InvalidParameter, Query, any_of
+from shared.db import Database, InvalidParameter, Query, StoreError, any_of
 from shared.testing.things import AUTHOR, BY_ID, listing, records, things
 
 _numbers = select(literal(1, BigInteger).label("n")).cte("numbers", recursive=True)
@@ -139,3 +139,16 @@ async def test_text_sorts_by_code_point(two: Database) -> None:
     assert [row[0] for row in await two.all(query, codes=texts)] == sorted(texts)
     above = Query(select(literal_column("1")).where(things.c.code > bindparam("code"), any_of(things.c.code, "codes")))
     assert len(await two.all(above, code="a", codes=texts)) == sum(text > "a" for text in texts)
+
+
+async def test_whatever_a_read_raises_the_reader_goes_on(things_url: str) -> None:
+    class Word(str):
+        """Text that the check of plain values passes over."""
+
+    async with asyncio.timeout(20):
+        one = Database(things_url, readers=1)
+        await one.open()
+        with pytest.raises(StoreError):
+            await one.all(Query(select(things).where(things.c.code == bindparam("code"))), code=Word("\ud800"))
+        assert await one.all(BY_ID, id=1) == []
+        await one.close()

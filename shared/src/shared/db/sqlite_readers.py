@@ -50,6 +50,8 @@ class _Reader(threading.Thread):
                 rows = self._fetch(read)
             except StoreError as failure:
                 error = failure
+            except Exception as failure:  # whatever it is, its caller gets it, and the thread serves the next
+                error = StoreError(f"the read failed: {failure!r}")
             with self._lock:
                 self._current = None
             self._answer(read, rows, error)
