@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 
 from shared.changes import verify
 from shared.db import Connection, Database, InvalidParameter, StoreError, Unavailable, UniqueViolation
+from shared.migrate import engine_of, upgrade
 from shared.testing.things import ALL, AUTHOR, log, records
+
+
+THINGS = "shared.testing.things"
 
 
 def adding(code: str, **values: Any) -> Callable[[Connection], dict[str, Any]]:
@@ -224,6 +228,22 @@ async def test_two_processes_write_one_log(db: Database) -> None:
     await other.close()
     assert await verify(db, log) == 60
     assert [row[0] for row in await db.all(ALL)] == list(range(1, 61))
+
+
+async def test_a_stricter_default_of_the_server_does_not_part_two_writers(postgresql_url: str) -> None:
+    upgrade(postgresql_url, THINGS)
+    engine = engine_of(postgresql_url)
+    with engine.begin() as connection:
+        name = engine.url.database
+        connection.exec_driver_sql(f'ALTER DATABASE "{name}" SET default_transaction_isolation = serializable')
+    engine.dispose()
+    one, other = Database(postgresql_url), Database(postgresql_url)
+    await one.open()
+    await other.open()
+    await asyncio.gather(*((one if i % 2 else other).write(adding(f"c{i}")) for i in range(60)))
+    assert await verify(one, log) == 60
+    await one.close()
+    await other.close()
 
 
 async def test_an_exception_that_is_no_error_does_not_end_the_writer(db: Database) -> None:

@@ -59,8 +59,9 @@ class PostgreSQLDriver:
             raise Unavailable(f"PostgreSQL: {error}") from error
 
     def begin(self) -> None:
+        """Whatever the server's default isolation: a stricter one would show what was there before the lock was waited for."""
         self._kept = ""
-        self.command(f"BEGIN; SELECT pg_advisory_xact_lock({WRITE_LOCK})")
+        self.command(f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({WRITE_LOCK})")
 
     def commit(self) -> None:
         try:
