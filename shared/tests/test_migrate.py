@@ -1,8 +1,10 @@
 """Migrations make what the models declare, once, whoever starts them."""
 
+import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from shared.db import Unavailable
+from shared.db import NotMigrated, Unavailable
 from shared.migrate import engine_of, upgrade
 from shared.testing.databases import sqlite_url
 from shared.testing.things import metadata
@@ -53,6 +55,16 @@ def test_a_database_that_cannot_be_made_is_said_clearly(tmp_path: Path) -> None:
         upgrade("postgresql://postgres@127.0.0.1:1/x", THINGS)
     with pytest.raises(ValueError, match="URL"):
         upgrade("mysql://x", THINGS)
+
+
+def test_what_is_no_database_of_this_version_is_said_clearly(tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("no database, but long enough to be taken for one" * 20)
+    with pytest.raises(NotMigrated, match="not one of this version"):
+        upgrade(sqlite_url(tmp_path / "note.txt"), THINGS)
+    with closing(sqlite3.connect(tmp_path / "newer.db")) as connection:
+        connection.executescript("CREATE TABLE alembic_version (version_num TEXT); INSERT INTO alembic_version VALUES ('9999')")
+    with pytest.raises(NotMigrated, match="9999"):
+        upgrade(sqlite_url(tmp_path / "newer.db"), THINGS)
 
 
 def epoch(url: str) -> str:

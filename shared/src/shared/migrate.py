@@ -12,10 +12,11 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command, context
 from alembic.config import Config
+from alembic.util.exc import CommandError
 from sqlalchemy import MetaData, event
 from sqlalchemy.pool import NullPool
 
-from shared.db import Unavailable, exact_text
+from shared.db import NotMigrated, Unavailable, exact_text
 from shared.db.database import dialect_of
 from shared.db.sqlite import path_of
 
@@ -25,7 +26,8 @@ _LOCK = 0x6D696772617465
 def upgrade(url: str, package: str, revision: str = "head") -> None:
     """Bring a database to a revision of the package's migrations, making it if it is a SQLite file that is not there yet.
 
-    Raises Unavailable when the database can't be reached or written, ValueError for a URL of another kind.
+    Raises Unavailable when the database can't be reached or written, NotMigrated when it is no database of this package or of a newer
+    version, ValueError for a URL of another kind.
     """
     config = Config()
     config.set_main_option("script_location", f"{package}:migrations")
@@ -36,6 +38,8 @@ def upgrade(url: str, package: str, revision: str = "head") -> None:
         command.upgrade(config, revision)
     except (sa.exc.OperationalError, OSError) as error:
         raise Unavailable(f"the database can't be migrated: {error}") from error
+    except (sa.exc.DatabaseError, CommandError) as error:
+        raise NotMigrated(f"the database is not one of this version of {package}: {error}") from error
 
 
 def run_env(metadata: MetaData) -> None:
