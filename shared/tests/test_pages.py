@@ -8,10 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shared.cursors import digest_of_filters, write_cursor
 from shared.db import Database
 from shared.errors import BadRequest, Gone, Problem
 from shared.migrate import engine_of, new_epoch, upgrade
-from shared.pages import next_link
+from shared.pages import cursor_at, next_link, place_of
 from shared.testing.databases import sqlite_url
 from shared.testing.things import AUTHOR, listing, records
 
@@ -110,6 +111,13 @@ async def test_an_altered_cursor_is_refused_by_name(tmp_path: Path) -> None:
             await listing.page(db, {}, sort="name", cursor=candidate)
         assert caught.value.errors[0].field == "cursor"
     await db.close()
+
+
+async def test_a_place_that_is_no_number_is_refused(db: Database) -> None:
+    cursor = write_cursor(db.epoch, "line", digest_of_filters({}), ("text", 1))
+    with pytest.raises(BadRequest, match="cursor"):
+        place_of(db, "line", {}, cursor)
+    assert place_of(db, "line", {}, cursor_at(db, "line", {}, 2, 1)) == (2, 1)
 
 
 async def test_a_cursor_from_before_a_restore_is_gone(things_url: str) -> None:

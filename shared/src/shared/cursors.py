@@ -25,14 +25,16 @@ class Place:
     id: int
 
 
-def cursor_at(db: Database, sort: str, parameters: Mapping[str, Any], key: Any, id_: int) -> str:
+def cursor_at(db: Database, sort: str, parameters: Mapping[str, Any], key: int, id_: int) -> str:
     """The cursor after a row of a list that is no Listing; `sort` names it and its order, `parameters` what else makes it this one."""
     return write_cursor(db.epoch, sort, digest_of_filters(parameters), (key, id_))
 
 
-def place_of(db: Database, sort: str, parameters: Mapping[str, Any], cursor: str) -> tuple[Any, int]:
+def place_of(db: Database, sort: str, parameters: Mapping[str, Any], cursor: str) -> tuple[int, int]:
     """Key and id of the row that such a cursor stands after. Raises BadRequest and Gone as `Listing.page` does."""
     place = read_cursor(cursor, db.epoch, sort, digest_of_filters(parameters))
+    if not isinstance(place.key, int):
+        raise BadRequest.of("cursor", "is not a cursor of this list")
     return place.key, place.id
 
 

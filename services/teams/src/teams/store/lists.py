@@ -23,7 +23,7 @@ TEAMS = Listing(
         "slug": any_of(teams.c.slug, "slug"),
         "id": any_of(teams.c.id, "id"),
         "parent_id": teams.c.parent_id == bindparam("parent_id"),
-        "roots": lambda _: Clause("roots", teams.c.parent_id.is_(None), {}),
+        "roots": lambda _: Clause("roots", teams.c.parent_id.is_(None), {}, told={"parent_id": "none"}),
         **SEARCH.filters,
     },
 )
@@ -38,7 +38,7 @@ SUBTEAMS = Listing(
 
 _MEMBER_FILTERS: dict[str, Any] = {
     "role": memberships.c.role == bindparam("role"),
-    "active": lambda _: Clause("active", tree.visible(everyone=False), {}),
+    "active": lambda _: Clause("active", tree.visible(everyone=False), {}, told={"active": True}),
 }
 MEMBERS = Listing(
     select(*MEMBERSHIP),
@@ -74,20 +74,20 @@ async def subteams(db: Database, team_id: int, levels: int, *, cursor: str | Non
 
 async def effective_members(db: Database, team_id: int, *, everyone: bool, cursor: str | None, limit: int, count: bool) -> Page:
     """Everyone in a team or below it, by id: rows of employee_id, role in the team itself (or None), paths."""
-    parameters = {"team_id": team_id}
+    parameters = {"team_id": team_id, "everyone": everyone}
     after = 0 if cursor is None else place_of(db, "effective-members", parameters, cursor)[1]
     rows = tree.by_first(await db.all(tree.EFFECTIVE_MEMBERS[everyone], team_id=team_id, after=after, limit=limit + 1))
-    following = cursor_at(db, "effective-members", parameters, "", rows[limit - 1][0]) if len(rows) > limit else None
+    following = cursor_at(db, "effective-members", parameters, 0, rows[limit - 1][0]) if len(rows) > limit else None
     total = await db.one(tree.COUNT_EFFECTIVE_MEMBERS[everyone], team_id=team_id, levels=MAX_DEPTH) if count else None
     return Page(("employee_id", "role", "paths"), rows[:limit], following, total[0] if total else None)
 
 
 async def effective_memberships(db: Database, employee_id: int, *, everyone: bool, cursor: str | None, limit: int, count: bool) -> Page:
     """Every team that someone is in, or in a team below it, by the team's id: team_id, its slug, employee_id, role, paths."""
-    parameters = {"employee_id": employee_id}
+    parameters = {"employee_id": employee_id, "everyone": everyone}
     after = 0 if cursor is None else place_of(db, "effective-memberships", parameters, cursor)[1]
     rows = tree.by_first(await db.all(tree.EFFECTIVE_TEAMS[everyone], employee_id=employee_id, after=after, limit=limit + 1))
-    following = cursor_at(db, "effective-memberships", parameters, "", rows[limit - 1][0]) if len(rows) > limit else None
+    following = cursor_at(db, "effective-memberships", parameters, 0, rows[limit - 1][0]) if len(rows) > limit else None
     total = await db.one(tree.COUNT_EFFECTIVE_TEAMS[everyone], employee_id=employee_id) if count else None
     items = [(team_id, slug, employee_id, role, paths) for team_id, slug, role, paths in rows[:limit]]
     return Page(("team_id", "slug", "employee_id", "role", "paths"), items, following, total[0] if total else None)
