@@ -245,3 +245,10 @@ async def test_someone_added_while_their_tombstone_comes_is_no_orphan(
     page = await lists.MEMBERSHIPS.page(db, {"employee_id": [1]})
     assert page.rows == []
     assert follower.ended <= sum(results)
+
+
+async def test_a_feed_that_is_gone_from_its_beginning_is_a_fault(db: Database, feed: Any, follower: Follower) -> None:
+    feed.fails = [410]
+    with pytest.raises(FeedFault, match="beginning"):
+        await follower.step()
+    assert (await people.position(db)).reading == 1

@@ -59,7 +59,9 @@ class Follower:
         try:
             wait = self._wait if at.complete and not self._failures else 0  # after a failure: first whether it answers at all
             answer = await self._employees.changes(at.cursor, wait=wait)
-        except FeedGone:
+        except FeedGone as error:
+            if at.cursor is None:
+                raise FeedFault("even the beginning of the feed is gone") from error
             await self._db.write(lambda conn: people.read_anew(conn, at))
             self._log.warning("the directory of employees was restored; its feed is read from the beginning")
             return True
