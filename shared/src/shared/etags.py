@@ -57,6 +57,11 @@ def not_modified(version: int) -> Response | None:
     return response
 
 
+def check_conditions() -> None:
+    """For answers that have no tag: If-None-Match matters to them no more, and is still to be well formed (BadRequest)."""
+    _tags("If-None-Match")
+
+
 def _tags(header: str) -> list[str] | None:
     lines = request.headers.getlist(header)
     if not lines:

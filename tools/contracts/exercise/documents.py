@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.openapi import Document
+from shared.openapi.contract import Document
 from tools.contracts.exercise.asking import Case, body_of
 
 

@@ -11,7 +11,7 @@ from employees.schemas import Employee, EmployeeBody, EmployeePage, EmployeePatc
 from employees.store import lists, people
 from shared.context import author, database, idempotency_key
 from shared.db import Connection
-from shared.etags import if_match, not_modified
+from shared.etags import check_conditions, if_match, not_modified
 from shared.idempotency import Answer
 from shared.json import encode
 from shared.listing import only, respond_page
@@ -53,6 +53,7 @@ async def get_employee(employee_id: int, query: GetQuery) -> Response:
     if row is None:
         raise people.unknown(employee_id)
     if query.fields is not None:
+        check_conditions()
         return respond(only(dict(zip(FIELDS, row, strict=True)), query.fields))
     version = row[_VERSION]
     return not_modified(version) or respond(Employee(*row), version=version)

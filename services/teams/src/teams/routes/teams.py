@@ -8,7 +8,7 @@ from quart import Blueprint, Response, url_for
 from shared.changes import Author
 from shared.context import author, database, idempotency_key
 from shared.db import Connection
-from shared.etags import etag, if_match, not_modified
+from shared.etags import check_conditions, etag, if_match, not_modified
 from shared.idempotency import Answer
 from shared.json import encode
 from shared.listing import only, respond_page
@@ -65,6 +65,7 @@ async def get_team(team_id: int, query: TeamQuery) -> Response:
     """One team."""
     team = Team(*await store.get(database(), team_id))
     if query.fields is not None:
+        check_conditions()
         return respond(only(msgspec.structs.asdict(team), query.fields))
     return not_modified(team.version) or respond(team, version=team.version)
 

@@ -1,0 +1,26 @@
+"""Every operation of a service is asked for every answer that its document tells of, and gives it as the document says.
+
+`-s` shows the table: operations by statuses, and how often each was answered.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from shared.testing.answers import Rules
+from tools.contracts.exercise.coverage import coverage_of
+from tools.contracts.exercise.services import employees_stage, teams_stage
+from tools.contracts.exercise.stage import Stage
+
+
+@pytest.mark.parametrize("make_stage", [employees_stage, teams_stage])
+async def test_every_documented_answer_is_given(make_stage: Callable[[Path], Stage], tmp_path: Path) -> None:
+    stage = make_stage(tmp_path)
+    record = await stage.perform()
+    document = stage.app.extensions["openapi"]()
+    rules = Rules(document)
+    assert [fault for one in record for fault in one.faults(rules)] == []
+    covered = coverage_of(document, [one.seen for one in record])
+    print(f"\n{stage.service}\n{covered.table()}")  # noqa: T201 - the coverage is to be seen
+    assert covered.missing == []
