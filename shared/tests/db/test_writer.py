@@ -15,7 +15,6 @@ from shared.db import Connection, Database, InvalidParameter, StoreError, Unavai
 from shared.migrate import engine_of, upgrade
 from shared.testing.things import ALL, AUTHOR, log, records
 
-
 THINGS = "shared.testing.things"
 
 
