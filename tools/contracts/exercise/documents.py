@@ -25,7 +25,7 @@ class Operation:
 
     @property
     def is_public(self) -> bool:
-        return self.described["x-policy"] == "public"
+        return bool(self.described["x-policy"] == "public")
 
     def found(self, part: Any) -> Any:
         """What a reference stands for."""

@@ -148,9 +148,8 @@ def _note(event: Any, found: Findings) -> None:
             if check.status == Status.FAILURE and check.failure_info is not None:
                 failure = check.failure_info.failure
                 sentence = f"{failure.operation}: {check.name}: {failure.title}: {failure.message[:400]}"
-                found.faults.setdefault(
-                    sentence, f"{check.failure_info.code_sample[:700]}\n    {_answer(event.recorder.interactions.get(case))}"
-                )
+                answer = _answer(event.recorder.interactions.get(case))
+                found.faults.setdefault(sentence, f"{check.failure_info.code_sample[:700]}\n    {answer}")
 
 
 def _answer(interaction: Any) -> str:

@@ -17,6 +17,7 @@ from tools.contracts.exercise.stage import Stage
 
 SIGNER: Final = Signer("gateway")
 QUIET: Final[dict[str, Any]] = {"access_log": False, "log_level": "error", "readers": 1, "max_upload": UPLOAD}
+UNDER_A_KEY: Final = {"content-type": "application/json", "Idempotency-Key": "once"}
 STALE: Final = {"If-Match": '"77"'}
 
 
@@ -78,9 +79,7 @@ async def _idempotency(stage: Stage) -> None:
     """A repetition under one key, and another body under it."""
     for one in stage.operations.values():
         if 201 in one.statuses and "Idempotency-Key" in one.parameters("header"):
-            case = replace(
-                one.case(201, "the first under its key"), headers={"content-type": "application/json", "Idempotency-Key": "once"}
-            )
+            case = replace(one.case(201, "the first under its key"), headers=UNDER_A_KEY)
             fresh = {**_example(stage, one.name), **_OTHER[one.name]}
             await stage.ask(replace(case, body=body_of(fresh)))
             await stage.ask(replace(case, body=body_of(fresh), about="again, under the same key"))

@@ -45,7 +45,7 @@ class Answered:
 
 @dataclass
 class Stage:
-    """`make_app(**settings)` makes the app; `examples` are sent in their order to an empty service; `scenes` are the service's own cases."""
+    """`make_app(**settings)` makes the app; `examples` are sent in their order to an empty service; `scenes` are its own cases."""
 
     service: str
     database_url: str
