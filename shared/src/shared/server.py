@@ -10,6 +10,7 @@ import uvicorn
 
 from shared.config import ServiceSettings
 from shared.observe import route_standard_logging
+from shared.protocol import Protocol
 
 KEEP_ALIVE = 75  # seconds; clients let go after 30, so the server is never first
 BACKLOG = 2048
@@ -25,7 +26,7 @@ def serve(app: Any, settings: ServiceSettings, *, fd: int | None = None) -> None
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="on",
         log_config=None,

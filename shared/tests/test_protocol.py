@@ -1,0 +1,133 @@
+"""What a server says to bytes that are no request, and how much of them it keeps."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from uvicorn import Config
+from uvicorn.server import ServerState
+
+from shared.protocol import MAX_HEAD, Protocol
+from shared.testing.processes import Process
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+CHUNK = b"x" * 32_768
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    process = Process("notes", [sys.executable, "-m", "shared.testing.notes", "serve"], tmp_path_factory.mktemp("protocol"))
+    process.env |= {"NOTES_OPEN": "true", "NOTES_PORT": str(process.port)}
+    process.start()
+    process.wait_ready()
+    yield process
+    process.kill()
+
+
+async def answer(server: Process, *pieces: bytes) -> tuple[int, dict[str, Any]]:
+    """Status and problem of what comes back before the server closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    try:
+        async with asyncio.timeout(20):
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    finally:
+        writer.transport.abort()
+    assert b"content-type: application/problem+json" in head.lower()
+    return int(head.split(b" ")[1]), json.loads(body)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        POST + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        POST + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+        POST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        GET + b"X: a\r\n b\r\n\r\n",
+        GET + b"X : a\r\n\r\n",
+        GET.replace(b"\r\n", b"\n") + b"\n",
+        b"\x16\x03\x01\x02\x00",
+    ],
+)
+async def test_what_is_no_request_is_a_problem(server: Process, request_: bytes) -> None:
+    status, problem = await answer(server, request_)
+    assert (status, problem["status"], problem["type"]) == (400, 400, "urn:roster:problem:bad-request")
+    assert problem["request_id"]
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [GET + b"X: " + b"a" * (MAX_HEAD + 1) + b"\r\n\r\n"],
+        [GET + b"X: ", *[CHUNK] * 3, b"\r\n\r\n"],
+        [GET, *[b"".join(b"X%d: a\r\n" % number for number in range(8_000))] * 2, b"\r\n"],
+        [b"GET /?", *[CHUNK] * 3, b" HTTP/1.1\r\nHost: x\r\n\r\n"],
+    ],
+    ids=["at once", "one long header", "many headers", "target"],
+)
+async def test_a_head_has_a_bound(server: Process, pieces: list[bytes]) -> None:
+    status, problem = await answer(server, *pieces)
+    assert (status, problem["type"]) == (431, "urn:roster:problem:request-header-fields-too-large")
+
+
+async def test_a_head_within_the_bound_is_read_however_it_comes(server: Process) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(POST + b"Content-Length: 98304\r\n\r\n")  # a long body and two heads behind it, one of them in pieces
+    for piece in (CHUNK, CHUNK, CHUNK + GET + b"\r\n" + GET + b"X: ", b"a" * (MAX_HEAD - 200), b"\r\nConnection: close\r\n\r\n"):
+        writer.write(piece)
+        await writer.drain()
+    async with asyncio.timeout(20):
+        assert (await reader.read()).count(b"HTTP/1.1 200") == 2
+    writer.close()
+
+
+class Loop:
+    """Only what a connection asks of its loop: to be called later."""
+
+    def __init__(self) -> None:
+        self.waiting: list[asyncio.TimerHandle] = []
+
+    def call_later(self, delay: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        self.waiting.append(asyncio.TimerHandle(delay, callback, (), asyncio.get_running_loop()))
+        return self.waiting[-1]
+
+    def pending(self) -> int:
+        return sum(not timer.cancelled() for timer in self.waiting)
+
+
+class Transport(asyncio.Transport):
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return default
+
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    abort = close
+
+
+async def test_somebody_who_never_finishes_a_head_is_waited_for_only_so_long() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        """Answers nothing."""
+
+    loop = Loop()
+    connection = Protocol(Config(app, log_config=None), ServerState(), {}, loop)
+    connection._start_asgi_task = lambda *_: None  # type: ignore[method-assign]  # no request is to run
+    connection.connection_made(Transport())
+    assert loop.pending() == 1, "from the connection on"
+    connection.data_received(GET)
+    assert loop.pending() == 1
+    connection.data_received(b"\r\n")
+    assert loop.pending() == 0, "the head is complete"
+    connection.data_received(b"GET / HT")
+    assert loop.pending() == 1, "and so for each that comes in pieces"
+    connection.connection_lost(None)
+    assert loop.pending() == 0
