@@ -2,6 +2,7 @@
 
 import json
 import time
+from base64 import urlsafe_b64encode
 from typing import Any
 
 import pytest
@@ -177,3 +178,9 @@ def test_a_public_key_signs_nothing() -> None:
 def test_two_issuers_share_no_kid() -> None:
     with pytest.raises(KeyFault, match="kid"):
         Verifier("notes", (Trust("gateway", PUBLIC), Trust("teams", PUBLIC)), time.time)
+
+
+def test_a_header_nested_without_end_is_refused_like_any_other() -> None:
+    head = urlsafe_b64encode(b'{"x":' + b"[" * 2_900).decode()
+    with pytest.raises(Unauthorized):
+        verifier().verify(f"{head}.e.e")

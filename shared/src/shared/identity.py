@@ -102,7 +102,7 @@ class Verifier:
         try:
             payload = jws.deserialize_compact(token, key, algorithms=[ALGORITHM]).payload
             claims = msgspec.json.decode(payload, type=Claims)
-        except (JoseError, ValueError, TypeError) as error:
+        except (JoseError, ValueError, TypeError, RecursionError) as error:
             raise _refused("not signed by a key that is known") from error
         self._check(claims, trust, now)
         role = min(claims.role, trust.limit, key=ROLES.index)
@@ -114,7 +114,7 @@ class Verifier:
         head = token.partition(".")[0]
         try:
             header = msgspec.json.decode(urlsafe_b64decode(head + "=" * (-len(head) % 4)), type=Header)
-        except (ValueError, binascii.Error) as error:
+        except (ValueError, binascii.Error, RecursionError) as error:
             raise _refused("not an assertion") from error
         found = self._keys.get(header.kid)
         if header.typ != TYPE or header.alg != ALGORITHM or found is None:
