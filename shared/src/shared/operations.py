@@ -6,9 +6,12 @@ with a route that has none, so nothing is open by oversight.
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from typing import Any, Final, TypedDict, TypeVar, Unpack, get_args
 
 import msgspec
+
+from shared.deprecation import notices
 
 ROLES: Final = ("feed", "viewer", "editor", "admin")  # each may do what those before it may
 JSON_TYPE: Final = "application/json"
@@ -68,6 +71,7 @@ class Operation:
     budget: float | None
     waits: bool
     body_optional: bool
+    notices: Mapping[str, str]
     told: Told
 
 
@@ -83,6 +87,8 @@ def operation(
     budget: float | None = None,
     waits: bool = False,
     body_optional: bool = False,
+    deprecated: date | None = None,
+    sunset: date | None = None,
     **told: Unpack[Told],
 ) -> Callable[[View], View]:
     """Declare a view an operation; its name is the function's (endpoint and operationId).
@@ -92,12 +98,15 @@ def operation(
     status to a Struct or None (no content); `response_types` other than JSON are for streams. One that `waits` (a long poll)
     is ended with a 503 when the service stops. `problems` are the statuses it may answer besides those that follow from the rest, or
     map them to a Struct that derives from `shared.openapi.ProblemDocument` where the problem has members of its own.
+    One that is `deprecated` since a day says so in its answers and in the document, and from which day on it may be gone (`sunset`).
     `told` is for the document alone.
     """
     if query is not None:
         _demand_strict(query)
     for part in get_args(body) or (body,):
         _demand_strict(part)
+
+    headers = notices(deprecated, sunset)
 
     def declare(view: View) -> View:
         types = tuple(body_types) or ((JSON_TYPE,) if body is not None else ())
@@ -113,6 +122,7 @@ def operation(
             budget=budget,
             waits=waits,
             body_optional=body_optional,
+            notices=headers,
             told=told,
         )
         view.operation = found  # type: ignore[attr-defined]  # data on the function: no wrapper, no cost per request

@@ -94,17 +94,20 @@ class Service(Quart):
             request.body.discard()
         else:
             arguments["body"] = await self._body(request, operation)
-        return await view(**arguments)
+        answer = await view(**arguments)
+        if operation.notices:
+            answer.headers.update(operation.notices)
+        return answer
 
     def is_stopping(self) -> bool:
         return self.stopping
 
     async def startup(self) -> None:
-        """As Quart's; what failed is kept for the one line that says so (`shared.server`)."""
+        """As Quart's; what failed is kept for the one line that says so (`shared.server`), unless something better was said already."""
         try:
             await super().startup()
         except Exception as error:
-            self.extensions["start_fault"] = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            self.extensions.setdefault("start_fault", f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
             raise
 
     async def _body(self, request: Any, operation: Operation) -> Any:

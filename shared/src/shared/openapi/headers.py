@@ -47,6 +47,8 @@ RESPONSE: Final[dict[str, Described]] = {
         "schema": {"type": "string", "enum": ["true", "false"]},
         "example": "true",
     },
+    "Deprecation": _text("^@[0-9]{1,12}$", longest=13, example="@1788220800", words="Since when this is deprecated (RFC 9745)."),
+    "Sunset": _text(longest=29, shortest=29, example="Mon, 01 Mar 2027 00:00:00 GMT", words="When this may be gone (RFC 8594)."),
     "Set-Cookie": _text(longest=4096, example="…; Secure; HttpOnly; Path=/; SameSite=Lax", words="The session, begun or ended."),
 }
 

@@ -66,6 +66,8 @@ class Provider(OpenAPIProvider):
         parameters = [*described["parameters"], *(schemas.query(found.query) if found.query else ())]
         parameters += [parameter(name) for name in _request_headers(found, method)]
         document = {**described, "parameters": parameters, "x-policy": found.allow.name}
+        if found.notices:
+            document["deprecated"] = True
         if found.body is not None:
             document["requestBody"] = _body(found, schemas)
         document["responses"] = self._responses(found, method, schemas, bool(described["parameters"]))
@@ -123,7 +125,7 @@ def _request_headers(found: Operation, method: str) -> list[str]:
 
 
 def _response_headers(found: Operation, method: str, status: int) -> dict[str, Described | None]:
-    names: dict[str, Described | None] = {"X-Request-ID": None}
+    names: dict[str, Described | None] = {"X-Request-ID": None, **dict.fromkeys(found.notices)}
     if status == 304:
         return names | {"ETag": None, "Vary": None}
     kind = found.responses[status]
