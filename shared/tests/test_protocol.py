@@ -13,8 +13,8 @@ from uvicorn.server import ServerState
 from shared.protocol import MAX_HEAD, Protocol
 from shared.testing.processes import Process
 
-GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
-POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 CHUNK = b"x" * 32_768
 
 
@@ -67,7 +67,7 @@ async def test_what_is_no_request_is_a_problem(server: Process, request_: bytes)
         [GET + b"X: " + b"a" * (MAX_HEAD + 1) + b"\r\n\r\n"],
         [GET + b"X: ", *[CHUNK] * 3, b"\r\n\r\n"],
         [GET, *[b"".join(b"X%d: a\r\n" % number for number in range(8_000))] * 2, b"\r\n"],
-        [b"GET /?", *[CHUNK] * 3, b" HTTP/1.1\r\nHost: x\r\n\r\n"],
+        [b"GET /?", *[CHUNK] * 3, b" HTTP/1.1\r\nHost: localhost\r\n\r\n"],
     ],
     ids=["at once", "one long header", "many headers", "target"],
 )

@@ -248,6 +248,22 @@ async def test_an_open_service_answers_on_loopback_only(scope: dict[str, Any], s
     assert (await client.get("/v1/notes", scope_base=scope)).status_code == status
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        *((host, 200) for host in ("localhost", "LOCALHOST:8001", "127.0.0.1:8001", "127.0.0.1", "127.1.2.3", "[::1]:8001", "[::1]")),
+        *(
+            (host, 403)
+            for host in ("evil.example", "evil.example:8001", "localhost.evil.example", "192.0.2.1:80", "[::2]", "", "127.0.0.1@x")
+        ),
+    ],
+)
+async def test_an_open_service_is_asked_under_a_loopback_name_only(host: str, status: int) -> None:
+    """A page whose name was made to resolve to 127.0.0.1 would read and write everything otherwise."""
+    client = notes.create_app(notes.Settings(open=True, access_log=False)).test_client()
+    assert (await client.get("/v1/notes", headers={"Host": host})).status_code == status
+
+
 async def test_anyone_may_write_to_an_open_service() -> None:
     client = notes.create_app(notes.Settings(open=True, access_log=False)).test_client()
     assert (await client.post("/v1/notes", json={"text": "x"})).status_code == 201

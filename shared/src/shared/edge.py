@@ -18,7 +18,7 @@ class Edge:
 
     A Problem that the app raises is answered; anything else is logged and answered with a 500.
     `timeout` in seconds is what a request may take when its caller grants no time (X-Request-Timeout-Ms, a duration).
-    With `loopback_only`, requests that did not arrive on a loopback address are refused.
+    With `loopback_only`, requests that did not arrive on a loopback address, or ask for a host of another name, are refused.
     """
 
     def __init__(
@@ -66,8 +66,8 @@ class Edge:
         await send_problem(problem, scope, send)
 
     async def _serve(self, scope: Any, receive: Any, send: Any, exchange: Exchange, granted: bytes | None) -> None:
-        if self._loopback_only and not arrived_on_loopback(scope):
-            await send_problem(Forbidden("this service is open, so it answers on loopback addresses only"), scope, send)
+        if self._loopback_only and not (arrived_on_loopback(scope) and asked_of_loopback(exchange.headers.get(b"host"))):
+            await send_problem(Forbidden("this service is open, so it answers on loopback addresses, under their names, only"), scope, send)
             return
         if granted is None:
             exchange.deadline = exchange.started + self._timeout
@@ -119,8 +119,21 @@ def arrived_on_loopback(scope: Any) -> bool:
     if server is None:
         return scope.get("client") is None
     host, port = server
-    if port is None:
+    return port is None or _is_loopback(host)
+
+
+def asked_of_loopback(host: bytes | None) -> bool:
+    """Whether a Host header names this machine itself. A page of another site can't: its name may resolve to a loopback address
+    (DNS rebinding), but the browser still says the name. Programs may leave the header out."""
+    if host is None:
         return True
+    name, colon, port = host.decode("latin-1").lower().rpartition(":")
+    if not colon or not port.isdecimal():
+        name = host.decode("latin-1").lower()
+    return _is_loopback(name.removeprefix("[").removesuffix("]"))
+
+
+def _is_loopback(host: str) -> bool:
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
