@@ -20,11 +20,11 @@ lock := $(bin)/uv pip compile --quiet --universal --generate-hashes --no-emit-in
 	--custom-compile-command "make lock" $(patsubst %,--no-emit-package %,$(notdir $(packages)))
 own := $(packages:%=%/pyproject.toml)
 
-.PHONY: help run import synthetic employees teams gateway test check fix bench lock openapi clean
+.PHONY: help run import synthetic employees teams gateway test check fix contracts pacts openapi openapi-diff release independence skew bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
-	@awk 'BEGIN {FS = ":[^#]*## "} /^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk 'BEGIN {FS = ":[^#]*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 run: $(VENV)/.run ## Start the three services here: data in ROSTER_VAR=var, ports from ROSTER_PORT_BASE=8000, Ctrl-C stops them
 	@exec $(bin)/python -m tools.run --var "$(ROSTER_VAR)" --port-base "$(ROSTER_PORT_BASE)" $(ARGS)
@@ -58,6 +58,24 @@ check: $(VENV)/.dev ## Lint, format, types and imports: reports, changes nothing
 fix: $(VENV)/.dev ## Apply the formatter and the safe fixes of the linter
 	$(bin)/ruff check --fix $(code)
 	$(bin)/ruff format $(code)
+
+contracts: $(VENV)/.dev ## Run the tests of what the services owe each other (docs/contracts.md)
+	@exec $(bin)/python -m pytest -q -n $(WORKERS) $(ARGS) tests/contract
+
+pacts: $(VENV)/.dev ## Write contracts/pacts anew, from what the consumers ask
+	@exec $(bin)/python -m tools.contracts pacts
+
+openapi-diff: $(VENV)/.dev ## Tell in words what has changed since the last release, and whom it breaks
+	@exec $(bin)/python -m tools.contracts diff
+
+release: $(VENV)/.dev ## Freeze the contracts as VERSION=1.2.3, once and for all
+	@exec $(bin)/python -m tools.contracts release "$(VERSION)"
+
+independence: $(VENV)/.dev ## Build every package, install each alone, start it and run its tests there: minutes
+	@exec $(bin)/python -m tools.independence $(ARGS)
+
+skew: $(VENV)/.dev ## Mix services of the last release with today's
+	@exec $(bin)/python -m tools.skew $(ARGS)
 
 bench: $(VENV)/.dev ## Run the benchmarks against the usual way of writing the same service
 	@exec $(bin)/python -m bench $(ARGS)

@@ -92,15 +92,15 @@ def test_the_page_on_errors_lists_every_error() -> None:
 def test_make_help_names_every_target() -> None:
     text = (ROOT / "Makefile").read_text("utf-8")
     phony = set(re.findall(r"^\.PHONY: (.*)$", text, flags=re.MULTILINE)[0].split())
-    targets = set(re.findall(r"^([a-z]+):", text, flags=re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", text, flags=re.MULTILINE))
     said = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, check=True, capture_output=True, text=True, timeout=30).stdout
     assert targets == phony
     assert set(re.findall(r"^  make (\S+)  +\S", said, flags=re.MULTILINE)) == targets
 
 
 def test_make_targets_in_the_documentation_exist() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), flags=re.MULTILINE))
-    named = {(str(page.relative_to(ROOT)), name) for page in PAGES for name in re.findall(r"`make ([a-z]+)", page.read_text("utf-8"))}
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), flags=re.MULTILINE))
+    named = {(str(page.relative_to(ROOT)), name) for page in PAGES for name in re.findall(r"`make ([a-z-]+)", page.read_text("utf-8"))}
     assert {(page, name) for page, name in named if name not in targets} == set()
 
 
