@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from shared.config import ServiceSettings, SettingsError, explain
+from shared.db import StoreError
 from shared.identity import generate_key
+from shared.lifecycle import make_database
 from shared.server import StartFault, serve
 
 CreateApp = Callable[[Any], Any]
@@ -20,7 +22,7 @@ def main(name: str, create_app: CreateApp, kind: type[ServiceSettings], argv: Se
         return _run(name, create_app, kind, arguments)
     except SettingsError as error:
         return _fail(name, "; ".join(error.faults))
-    except (StartFault, OSError) as error:
+    except (StartFault, StoreError, OSError) as error:
         return _fail(name, str(error))
 
 
@@ -40,12 +42,13 @@ def _run(name: str, create_app: CreateApp, kind: type[ServiceSettings], argument
 def _database(name: str, settings: ServiceSettings, arguments: argparse.Namespace) -> int:
     from shared import backups, migrate  # Alembic takes 100 ms to import and only these commands need it
 
+    url = make_database(settings).url
     if arguments.command == "migrate":
-        migrate.upgrade(settings.database_url, name)
+        migrate.upgrade(url, name)
     elif arguments.command == "backup":
-        backups.backup(settings.database_url, arguments.file)
+        backups.backup(url, arguments.file)
     else:
-        backups.restore(settings.database_url, arguments.file, name)
+        backups.restore(url, arguments.file, name)
     return 0
 
 
@@ -77,5 +80,5 @@ def _parser(name: str) -> argparse.ArgumentParser:
 
 
 def _fail(name: str, message: str) -> int:
-    sys.stderr.write(f"{name}: {message}\n")
+    sys.stderr.write(f"{name}: {' '.join(message.split())}\n")
     return 1

@@ -37,9 +37,9 @@ def upgrade(url: str, package: str, revision: str = "head") -> None:
             path_of(url).parent.mkdir(parents=True, exist_ok=True)
         command.upgrade(config, revision)
     except (sa.exc.OperationalError, OSError) as error:
-        raise Unavailable(f"the database can't be migrated: {error}") from error
+        raise Unavailable(f"the database can't be migrated: {getattr(error, 'orig', error)}") from error
     except (sa.exc.DatabaseError, CommandError) as error:
-        raise NotMigrated(f"the database is not one of this version of {package}: {error}") from error
+        raise NotMigrated(f"the database is not one of this version of {package}: {getattr(error, 'orig', error)}") from error
 
 
 def run_env(metadata: MetaData) -> None:

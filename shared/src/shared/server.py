@@ -43,10 +43,10 @@ def serve(app: Any, settings: ServiceSettings, *, fd: int | None = None) -> None
         signal.signal(number, _ignore)  # uvicorn raises what it caught once more at its end, by then for nobody
     try:
         server.run(sockets=[sock])
+    except SystemExit as error:  # what uvicorn raises when the app could not start
+        raise StartFault(app.extensions.get("start_fault", "the service could not start")) from error
     finally:
         sock.close()
-    if not server.started:
-        raise StartFault(app.extensions.get("start_fault", "the service could not start"))
 
 
 class _Server(uvicorn.Server):
