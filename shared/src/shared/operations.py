@@ -101,12 +101,8 @@ def operation(
     One that is `deprecated` since a day says so in its answers and in the document, and from which day on it may be gone (`sunset`).
     `told` is for the document alone.
     """
-    if query is not None:
-        _demand_strict(query)
-    for part in get_args(body) or (body,):
+    for part in (query, *(get_args(body) or (body,))):
         _demand_strict(part)
-
-    headers = notices(deprecated, sunset)
 
     def declare(view: View) -> View:
         types = tuple(body_types) or ((JSON_TYPE,) if body is not None else ())
@@ -122,7 +118,7 @@ def operation(
             budget=budget,
             waits=waits,
             body_optional=body_optional,
-            notices=headers,
+            notices=notices(deprecated, sunset),
             told=told,
         )
         view.operation = found  # type: ignore[attr-defined]  # data on the function: no wrapper, no cost per request
