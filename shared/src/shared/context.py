@@ -30,11 +30,12 @@ def author() -> Author:
 
 async def idempotency_key() -> IdempotencyKey | None:
     """The Idempotency-Key of this request with who asks for what, None when it has none. Raises Invalid for a malformed one."""
-    key = request.headers.get("Idempotency-Key")
+    asked = exchange()
+    key = asked.headers.get(b"idempotency-key")
     if key is None:
         return None
     target = request.path + "?" + request.query_string.decode("latin-1")
-    return IdempotencyKey.of(caller().subject, exchange().operation, key, target, await request.body)
+    return IdempotencyKey.of(caller().subject, asked.operation, key.decode("latin-1"), target, await request.body)
 
 
 def request_id() -> str:

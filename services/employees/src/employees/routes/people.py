@@ -95,9 +95,8 @@ async def _change(employee_id: int, values: dict[str, Any], query: LeaveQuery) -
 
 def _values(body: msgspec.Struct) -> dict[str, Any]:
     """The fields that a body sets, dates as they are stored."""
-    found = {name: getattr(body, name) for name in body.__struct_fields__}
     return {
         name: value.isoformat() if isinstance(value, datetime.date) else value
-        for name, value in found.items()
+        for name, value in msgspec.structs.asdict(body).items()
         if value is not msgspec.UNSET
     }
