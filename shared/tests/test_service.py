@@ -157,6 +157,11 @@ async def test_bad_queries_name_the_parameter(client: Client, query: str, named:
     assert [error["field"] for error in found["errors"]] == [named]
 
 
+async def test_where_no_parameter_is_taken_any_is_unknown(client: Client) -> None:
+    found = await problem(await client.get("/v1/notes/1?fields=id", headers=editor()), 400)
+    assert [error["field"] for error in found["errors"]] == ["fields"]
+
+
 @pytest.mark.parametrize("query", ["limit=%", "limit=%f", "limit=%ff", "%zz=1", "a=" * 3 + "&" * 70 + "a=1"])
 async def test_what_is_no_query_is_a_bad_request(client: Client, query: str) -> None:
     await problem(await client.get(f"/v1/notes?{query}", headers=editor()), 400)

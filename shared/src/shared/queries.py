@@ -21,6 +21,10 @@ BOOLEANS: Final = {"true": True, "false": False}
 Read = Callable[[str], Any]
 
 
+class NoParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The query of an operation that takes none: any parameter is unknown."""
+
+
 class QueryFault(ValueError):
     """A value that can't be what its parameter needs; the message is for the caller."""
 

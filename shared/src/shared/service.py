@@ -27,7 +27,7 @@ from shared.json import MsgspecProvider
 from shared.observe import AccessLog, Metrics, logger
 from shared.openapi import Contract, make_document
 from shared.operations import JSON_TYPE, MERGE_PATCH, PUBLIC, Operation, Upload, operation_of
-from shared.queries import read_query
+from shared.queries import NoParameters, read_query
 
 Identify = Callable[[Request], Caller]
 Middleware = Callable[[Any], Any]  # takes an ASGI app, gives one
@@ -90,6 +90,8 @@ class Service(Quart):
         arguments = dict(request.view_args)
         if operation.query is not None:
             arguments["query"] = read_query(operation.query, request.query_string)
+        elif request.query_string:
+            read_query(NoParameters, request.query_string)
         if operation.body is None:
             request.body.discard()
         else:
