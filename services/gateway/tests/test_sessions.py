@@ -66,6 +66,16 @@ async def test_bad_credentials_are_named(house: Any) -> None:
         assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize(
+    ("username", "password", "status", "field"),
+    [("v" * 129, PASSWORD, 422, "username"), ("viewer", "p" * 257, 422, "password"), ("viewer\0", PASSWORD, 400, "username")],
+)
+async def test_basic_credentials_have_the_same_bounds(house: Any, username: str, password: str, status: int, field: str) -> None:
+    answer = await house.browser()("POST", "/v1/session", auth=(username, password))
+    assert answer.status_code == status
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
 async def test_log_in_without_credentials_says_what_is_needed(house: Any) -> None:
     for headers in ({}, {"Authorization": "Basic !!!"}, {"Authorization": "Bearer x"}):
         answer = await house.browser()("POST", "/v1/session", headers=headers)

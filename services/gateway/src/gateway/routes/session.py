@@ -1,6 +1,6 @@
 """Logging in, seeing who is logged in, and logging out."""
 
-from typing import Final
+from typing import Final, cast
 
 import quart
 from quart import Blueprint, Response, request
@@ -10,6 +10,7 @@ from gateway.errors import NotLoggedIn, WrongCredentials
 from gateway.routes.context import gateway, session
 from gateway.schemas import Credentials, SessionState
 from gateway.sessions import Session, moment
+from shared.bodies import convert_body
 from shared.context import database
 from shared.errors import BadRequest, FieldError
 from shared.operations import PUBLIC, READ, operation
@@ -66,14 +67,16 @@ async def log_out() -> Response:
 
 
 def _basic() -> Credentials:
-    """The credentials of HTTP Basic. Raises BadRequest without any."""
+    """The credentials of HTTP Basic, within the bounds of those in a body. Raises BadRequest without any, Invalid."""
     given = request.authorization
     if given is None or given.type != "basic" or given.username is None or given.password is None:
         raise BadRequest(
             "Give username and password, as a JSON body or as HTTP Basic.",
             errors=[FieldError("username", "required"), FieldError("password", "required")],
         )
-    return Credentials(username=given.username, password=given.password)
+    if "\0" in given.username:
+        raise BadRequest.of("username", "has a NUL character")
+    return cast("Credentials", convert_body(Credentials, {"username": given.username, "password": given.password}))
 
 
 def _state(found: Session) -> SessionState:
