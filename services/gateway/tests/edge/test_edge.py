@@ -128,6 +128,7 @@ AMBIGUOUS = [
     b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
     b"POST /v1/session HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
     b"POST /v1/session HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"POST /v1/session HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
     b"GET /v1/\x01 HTTP/1.1\r\nHost: a\r\n\r\n",
     b"GET /v1/../x HTTP/1.1\r\nHost: a\r\n\r\n",
     b"GET /?a=\x7f HTTP/1.1\r\nHost: a\r\n\r\n",

@@ -46,5 +46,9 @@ def check_headers(headers: list[tuple[bytes, bytes]], read: Mapping[bytes, bytes
             if name in seen and name in _SINGLE:
                 raise BadRequest(f"The header {name.decode('latin-1')} is given more than once.")
             seen.add(name)
-    if b"transfer-encoding" in read and b"content-length" in read:
-        raise BadRequest("Content-Length and Transfer-Encoding exclude each other.")
+    coding = read.get(b"transfer-encoding")
+    if coding is not None:
+        if b"content-length" in read:
+            raise BadRequest("Content-Length and Transfer-Encoding exclude each other.")
+        if coding.lower() != b"chunked":
+            raise BadRequest("Transfer-Encoding can only be chunked.")
