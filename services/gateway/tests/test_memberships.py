@@ -75,6 +75,13 @@ async def test_unknown_people_are_refused_by_line_among_the_services_own_refusal
     assert len(passed_on(told)) == 2
 
 
+async def test_a_refusal_keeps_little_of_what_the_line_held(told: Any, editor: Any) -> None:
+    """A hundred thousand refused lines are kept until the end, and each may be 64 KiB long."""
+    answer = await upload(editor, f"team,username\na,{'n' * 60_000}\n")
+    (refused,) = answer.json()["refusals"]
+    assert len(refused["message"]) < 200
+
+
 async def test_many_lines_are_resolved_in_batches(told: Any, editor: Any) -> None:
     text = "team,username\n" + "".join(f"a,user{n}\nb,user{n}\n" for n in range(1, 901))
     assert (await upload(editor, text)).status_code == 200

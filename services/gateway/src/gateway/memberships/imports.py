@@ -62,7 +62,7 @@ class _Resolver:
             username = values["username"]
             employee_id = ids.get(fold(username or ""))
             if employee_id is None:
-                self._note([RefusedRow(line, "username", f"there is no employee {username}" if username else "required")])
+                self._note([RefusedRow(line, "username", f"there is no employee {username[:100]}" if username else "required")])
             else:
                 lines.append(
                     encode({"line": line, "employee_id": employee_id, **{name: values[name] for name in values if name != "username"}})
