@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.clients import EMPLOYEES, UPSTREAMS, Upstream
+from gateway.clients import EMPLOYEES, UPSTREAMS, Ask, Team, Upstream
+from shared.identity import Caller
 from shared.pool import Pool
 
 
@@ -17,10 +18,14 @@ def employees() -> Upstream:
 
 def test_an_operation_and_its_ids_make_a_path(employees: Upstream) -> None:
     assert employees.url_for("get_employee", employee_id=7) == "/v1/employees/7"
-    assert (
-        employees.url_for("list_employees", {"id": [1, 2], "q": "a b&c=d", "count": True})
-        == "/v1/employees?id=1,2&q=a+b%26c%3Dd&count=true"
-    )
+    assert employees.url_for("list_employees", {"id": [1, 2], "q": "a b&c=d", "limit": 5}) == "/v1/employees?id=1,2&q=a+b%26c%3Dd&limit=5"
+
+
+async def test_only_what_a_rule_names_is_asked_and_read(employees: Upstream) -> None:
+    with pytest.raises(ValueError, match="name them in its rule"):
+        employees.url_for("list_employees", {"id": 1, "nickname": "x"})
+    with pytest.raises(ValueError, match="name it in its rule"):
+        await employees.get(Ask(Caller("account:1", "ada", "viewer", "gateway"), "1", "", None), "get_employee", Team, employee_id=7)
 
 
 @pytest.mark.parametrize("value", ["7", "..", "7/..", None, True, 1.0, -1, 2**63])

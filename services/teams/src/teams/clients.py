@@ -14,6 +14,9 @@ from shared.pool import Pool, PoolTransport
 RULES: Final = Map([Rule("/v1/changes", endpoint="list_changes", methods=["GET"])])
 """The operations of employees that teams uses, under their owner's names; a test proves them against it."""
 
+ASKS: Final = ("after", "wait", "limit")
+"""The query parameters that it is asked with."""
+
 BATCH: Final = 500
 MAX_BODY: Final = 16 * 1024 * 1024
 PATIENCE: Final = 10.0
@@ -68,7 +71,7 @@ class Employees:
 
     async def changes(self, after: str | None, *, wait: int) -> list[Event]:
         """The events after a cursor (None: from the first), waiting for the first one up to `wait` seconds. Raises FeedGone, FeedFault."""
-        url = self.url_for("list_changes", after=after, wait=wait, limit=BATCH)
+        url = self.url_for("list_changes", **dict(zip(ASKS, (after, wait, BATCH), strict=True)))
         deadline = asyncio.get_running_loop().time() + wait + PATIENCE
         timeout = httpx.Timeout(wait + PATIENCE, connect=2.0)
         try:

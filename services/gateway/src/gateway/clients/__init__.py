@@ -1,6 +1,6 @@
 """The services, as the gateway sees them: which operations it uses, how it asks, and what it takes for an answer."""
 
-from gateway.clients.answers import Employee, Member, Membership, Page, Person, Team
+from gateway.clients.answers import Employee, ExportedMembership, Member, Membership, Page, Person, Placed, Team
 from gateway.clients.rules import EMPLOYEES, TEAMS, UPSTREAMS, Rule, public_rules
 from gateway.clients.upstream import Ask, Reply, Upstream
 
@@ -10,10 +10,12 @@ __all__ = [
     "UPSTREAMS",
     "Ask",
     "Employee",
+    "ExportedMembership",
     "Member",
     "Membership",
     "Page",
     "Person",
+    "Placed",
     "Reply",
     "Rule",
     "Team",

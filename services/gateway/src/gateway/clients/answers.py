@@ -31,6 +31,12 @@ class Employee(Person, frozen=True):
     manager_id: Id | None
 
 
+class Placed(Employee, frozen=True):
+    """An employee below another, so many levels."""
+
+    depth: int
+
+
 class Team(Struct, frozen=True):
     """Enough of a team to place it."""
 
@@ -49,6 +55,15 @@ class Membership(Struct, frozen=True):
 
 
 Member = Membership
+
+
+class ExportedMembership(Struct, frozen=True):
+    """A row of the teams service's export."""
+
+    team: str
+    employee_id: Id
+    role: str
+    since: str
 
 
 class Page(Struct, Generic[Kind], frozen=True):

@@ -1,15 +1,17 @@
 """The operations of the services that the gateway uses, as werkzeug rules under their owners' names.
 
-A rule is both an address and a policy: who may ask, how long it may take, and whether the public reaches it straight through.
-`tests/contract/test_links.py` proves every rule against the `url_map` of the service that owns it.
+A rule is an address, a policy (who may ask, how long it may take, whether the public reaches it straight through), and all that the gateway
+itself uses of the operation. `tests/contract/test_links.py` proves every rule against the service that owns it.
 """
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+from gateway.clients.answers import Employee, ExportedMembership, Membership, Page, Person, Placed, Team
 from shared.operations import READ, WRITE, Policy
+from shared.transfers import ImportReport
 
 TRANSFER: Final = math.inf
 """The budget of imports and exports: they last as long as bytes move, unless the caller grants less."""
@@ -29,41 +31,74 @@ class Rule:
     allow: Policy = READ
     public: bool = True
     detour: str | None = None
+    asks: tuple[str, ...] = ()
+    """The query parameters that the gateway itself gives; `Upstream` gives no others."""
+    sends: tuple[str, ...] = ()
+    """The columns of a table that the gateway sends."""
+    reads: tuple[Any, ...] = ()
+    """What the gateway reads answers as, a row for a table; `Upstream.get` reads them as nothing else."""
     budget: float | None = None
     """Seconds; None means the deadline of ordinary requests, infinity none but that bytes move."""
 
 
 EMPLOYEES: Final = (
-    Rule(name="list_employees", path="/v1/employees"),
+    Rule(
+        name="list_employees",
+        path="/v1/employees",
+        asks=("fields", "id", "limit", "q", "username"),
+        reads=(Page[Employee], Page[Person]),
+    ),
     Rule(name="create_employee", path="/v1/employees", method="POST", allow=WRITE),
-    Rule(name="get_employee", path="/v1/employees/<int:employee_id>", detour="expand"),
+    Rule(name="get_employee", path="/v1/employees/<int:employee_id>", detour="expand", reads=(Employee,)),
     Rule(name="replace_employee", path="/v1/employees/<int:employee_id>", method="PUT", allow=WRITE),
     Rule(name="patch_employee", path="/v1/employees/<int:employee_id>", method="PATCH", allow=WRITE),
     Rule(name="delete_employee", path="/v1/employees/<int:employee_id>", method="DELETE", allow=WRITE),
-    Rule(name="list_reports", path="/v1/employees/<int:employee_id>/reports"),
+    Rule(
+        name="list_reports",
+        path="/v1/employees/<int:employee_id>/reports",
+        asks=("cursor", "depth", "limit"),
+        reads=(Page[Placed], Page[Employee]),
+    ),
     Rule(name="list_managers", path="/v1/employees/<int:employee_id>/managers"),
     Rule(name="import_employees", path="/v1/employees/import", method="POST", allow=WRITE, budget=TRANSFER),
     Rule(name="export_employees", path="/v1/employees/export", budget=TRANSFER),
 )
 
 TEAMS: Final = (
-    Rule(name="list_teams", path="/v1/teams"),
+    Rule(name="list_teams", path="/v1/teams", asks=("id", "limit", "q"), reads=(Page[Team],)),
     Rule(name="create_team", path="/v1/teams", method="POST", allow=WRITE),
-    Rule(name="get_team", path="/v1/teams/<int:team_id>", detour="expand"),
+    Rule(name="get_team", path="/v1/teams/<int:team_id>", detour="expand", reads=(Team,)),
     Rule(name="replace_team", path="/v1/teams/<int:team_id>", method="PUT", allow=WRITE),
     Rule(name="patch_team", path="/v1/teams/<int:team_id>", method="PATCH", allow=WRITE),
     Rule(name="delete_team", path="/v1/teams/<int:team_id>", method="DELETE", allow=WRITE),
-    Rule(name="list_members", path="/v1/teams/<int:team_id>/members"),
+    Rule(name="list_members", path="/v1/teams/<int:team_id>/members", asks=("limit",), reads=(Page[Membership],)),
     Rule(name="get_member", path="/v1/teams/<int:team_id>/members/<int:employee_id>"),
     Rule(name="put_member", path="/v1/teams/<int:team_id>/members/<int:employee_id>", method="PUT", allow=WRITE, public=False),
     Rule(name="delete_member", path="/v1/teams/<int:team_id>/members/<int:employee_id>", method="DELETE", allow=WRITE),
-    Rule(name="list_subteams", path="/v1/teams/<int:team_id>/subteams"),
+    Rule(name="list_subteams", path="/v1/teams/<int:team_id>/subteams", asks=("limit",), reads=(Page[Team],)),
     Rule(name="list_effective_members", path="/v1/teams/<int:team_id>/effective-members"),
-    Rule(name="list_memberships", path="/v1/memberships"),
+    Rule(name="list_memberships", path="/v1/memberships", asks=("employee_id", "limit"), reads=(Page[Membership],)),
     Rule(name="import_teams", path="/v1/teams/import", method="POST", allow=WRITE, budget=TRANSFER),
     Rule(name="export_teams", path="/v1/teams/export", budget=TRANSFER),
-    Rule(name="import_memberships", path="/v1/memberships/import", method="POST", allow=WRITE, public=False, budget=TRANSFER),
-    Rule(name="export_memberships", path="/v1/memberships/export", public=False, budget=TRANSFER),
+    Rule(
+        name="import_memberships",
+        path="/v1/memberships/import",
+        method="POST",
+        allow=WRITE,
+        public=False,
+        asks=("atomic", "dry_run"),
+        sends=("employee_id", "line", "role", "since", "team"),
+        reads=(ImportReport,),
+        budget=TRANSFER,
+    ),
+    Rule(
+        name="export_memberships",
+        path="/v1/memberships/export",
+        public=False,
+        asks=("format",),
+        reads=(ExportedMembership,),
+        budget=TRANSFER,
+    ),
 )
 
 UPSTREAMS: Final[dict[str, tuple[Rule, ...]]] = {"employees": EMPLOYEES, "teams": TEAMS}

@@ -47,6 +47,8 @@ class Upstream:
         for rule in rules:
             url_map.add(WerkzeugRule(rule.path, endpoint=rule.name, methods=[rule.method]))
         self._methods = {rule.name: rule.method for rule in rules}
+        self._asks = {rule.name: frozenset(rule.asks) for rule in rules}
+        self._reads = {rule.name: rule.reads for rule in rules}
         self._urls = url_map.bind("service")
         self._bearer = bearer
         self._http = httpx.AsyncClient(
@@ -55,9 +57,11 @@ class Upstream:
         self._streams = httpx.AsyncClient(transport=PoolTransport(pool), base_url=pool.base_url, trust_env=False, follow_redirects=False)
 
     def url_for(self, operation: str, query: Parameters | None = None, /, **ids: int) -> str:
-        """The path and query of an operation. Raises ValueError for what the owner does not have, or for ids that are none."""
+        """The path and query of an operation. Raises ValueError for what no rule names, or for ids that are none."""
         if any(type(value) is not int for value in ids.values()):
             raise ValueError("only integers stand in a path")
+        if query and not query.keys() <= self._asks.get(operation, frozenset()):
+            raise ValueError(f"{operation} of {self.name} is not asked with {sorted(query)}: name them in its rule")
         try:
             path = self._urls.build(operation, ids, method=self._methods.get(operation), append_unknown=False)
         except BuildError as error:
@@ -66,6 +70,8 @@ class Upstream:
 
     async def get(self, ask: Ask, operation: str, kind: type[Kind], query: Parameters | None = None, /, **ids: int) -> tuple[Any, Kind]:
         """An operation's answer, as plain values and as `kind`. Raises the Problem that stands for what went wrong."""
+        if kind not in self._reads.get(operation, ()):
+            raise ValueError(f"{operation} of {self.name} is not read as {kind}: name it in its rule")
         response = await self._send(ask, operation, self.url_for(operation, query, **ids))
         return answers.read(self.name, response, kind)
 

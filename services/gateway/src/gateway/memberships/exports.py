@@ -1,12 +1,11 @@
 """An export of memberships by username: the teams service's export, its ids resolved on the way."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
-from msgspec import Meta, Struct
 
-from gateway.clients import Ask, Upstream
+from gateway.clients import Ask, ExportedMembership, Upstream
 from gateway.clients.faults import refusal
 from gateway.memberships.people import BATCH, Ahead, People
 from shared.errors import BadGateway
@@ -18,14 +17,7 @@ MAX_LINE: Final = 64 * 1024
 Rows = list[tuple[str, str, str, str]]
 
 
-class _Line(Struct, frozen=True):
-    team: str
-    employee_id: Annotated[int, Meta(ge=1)]
-    role: str
-    since: str
-
-
-_decode: Final = msgspec.json.Decoder(_Line).decode
+_decode: Final = msgspec.json.Decoder(ExportedMembership).decode
 
 
 async def export_rows(employees: Upstream, teams: Upstream, ask: Ask) -> AsyncIterator[Rows]:
@@ -48,7 +40,7 @@ async def _after(first: Rows | None, rest: AsyncIterator[Rows]) -> AsyncIterator
 async def _pages(employees: Upstream, teams: Upstream, ask: Ask) -> AsyncIterator[Rows]:
     people = People(employees, ask)
 
-    async def resolve(lines: list[_Line]) -> Rows:
+    async def resolve(lines: list[ExportedMembership]) -> Rows:
         names = await people.names(line.employee_id for line in lines)
         return [(line.team, names[line.employee_id], line.role, line.since) for line in lines if line.employee_id in names]
 
@@ -60,10 +52,10 @@ async def _pages(employees: Upstream, teams: Upstream, ask: Ask) -> AsyncIterato
             yield rows
 
 
-async def _batches(pieces: AsyncIterator[bytes], service: str) -> AsyncIterator[list[_Line]]:
+async def _batches(pieces: AsyncIterator[bytes], service: str) -> AsyncIterator[list[ExportedMembership]]:
     """The lines of a stream, up to a hundred at a time. Raises BadGateway for one that is none."""
     rest = b""
-    batch: list[_Line] = []
+    batch: list[ExportedMembership] = []
     async for piece in pieces:
         *lines, rest = (rest + piece).split(b"\n")
         if len(rest) > MAX_LINE:
@@ -79,7 +71,7 @@ async def _batches(pieces: AsyncIterator[bytes], service: str) -> AsyncIterator[
         yield batch
 
 
-def _read(line: bytes, service: str) -> _Line:
+def _read(line: bytes, service: str) -> ExportedMembership:
     try:
         return _decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

@@ -2,18 +2,12 @@
 
 from typing import Any, Final
 
-from gateway.clients import Ask, Employee, Page, Upstream
+from gateway.clients import Ask, Employee, Page, Placed, Upstream
 from gateway.views.parts import Joined, Parts, Record
 from shared.errors import Invalid
 
 MAX_PEOPLE: Final = 1_000
 PAGE: Final = 200
-
-
-class Placed(Employee, frozen=True):
-    """An employee below another, so many levels."""
-
-    depth: int
 
 
 Node = tuple[Record, Placed]
