@@ -18,17 +18,21 @@ Row = Mapping[str, Any]
 
 _BY_SLUG = Query(select(table).where(any_of(table.c.slug, "slugs")))
 _IDS = Query(select(table.c.slug, table.c.id).where(any_of(table.c.slug, "slugs")))
-_OF_TEAMS = Query(select(memberships).where(any_of(memberships.c.team_id, "team_ids"), any_of(memberships.c.employee_id, "employee_ids")))
+_KNOWN = Query(select(memberships).where(any_of(memberships.c.employee_id, "employee_ids"), any_of(memberships.c.team_id + 0, "team_ids")))
+"""`+ 0` keeps SQLite from probing every pair of the two lists: people are in few teams each."""
 
 
 def apply_teams(conn: Connection, rows: Sequence[Row], author: Author) -> list[Outcome]:
     """Teams by slug; `parent` is a slug too, which may be a row's before it."""
-    slugs = {row["slug"] for row in rows} | {row["parent"] for row in rows if row.get("parent")}
+    named = {row["parent"] for row in rows if row.get("parent")}
+    slugs = named | {row["slug"] for row in rows}
     known = {record["slug"]: record for record in map(teams.RECORDS.record, conn.all(_BY_SLUG, slugs=sorted(slugs)))}
-    return [_apply_team(conn, row, known, author) for row in rows]
+    parents = teams.parents_above(conn, [known[slug]["id"] for slug in named & known.keys()]) if named else {}
+    return [_apply_team(conn, row, known, parents, author) for row in rows]
 
 
-def _apply_team(conn: Connection, row: Row, known: dict[str, Record], author: Author) -> Outcome:
+def _apply_team(conn: Connection, row: Row, known: dict[str, Record], parents: dict[int, int | None], author: Author) -> Outcome:
+    """`known` and `parents` (see `teams.parents_above`) are kept up for the rows that follow."""
     before = known.get(row["slug"])
     values = {name: row[name] for name in ("name", "description", "external_id") if name in row}
     if values.get("name", "" if before else None) is None:
@@ -39,13 +43,12 @@ def _apply_team(conn: Connection, row: Row, known: dict[str, Record], author: Au
             return Waits("parent", f"there is no team {row['parent']}")
         values["parent_id"] = parent["id"] if parent else None
         moves = parent is not None and (before is None or before["parent_id"] != parent["id"])
-        if parent and moves and (fault := teams.fault_of_parent(conn, parent["id"], before["id"] if before else None)):
+        if parent and moves and (fault := teams.fault_of_parent(conn, parents, parent["id"], before["id"] if before else None)):
             return Waits("parent", fault)
-    if before is None:
-        known[row["slug"]] = teams.add(conn, {"slug": row["slug"], **values}, author)
-        return "created"
-    known[row["slug"]] = after = teams.change(conn, before, values, author)
-    return "unchanged" if after is before else "updated"
+    after = teams.add(conn, {"slug": row["slug"], **values}, author) if before is None else teams.change(conn, before, values, author)
+    known[row["slug"]] = after
+    parents[after["id"]] = after["parent_id"]
+    return "created" if before is None else "unchanged" if after is before else "updated"
 
 
 def apply_memberships(conn: Connection, rows: Sequence[Row], author: Author, *, following: bool) -> list[Outcome]:
@@ -53,7 +56,7 @@ def apply_memberships(conn: Connection, rows: Sequence[Row], author: Author, *, 
     ids: dict[str, int] = dict(conn.all(_IDS, slugs=sorted({row["team"] for row in rows})))
     people = sorted({row["employee_id"] for row in rows})
     gone = members.deleted_among(conn, people) if following else set()
-    found = map(members.RECORDS.record, conn.all(_OF_TEAMS, team_ids=sorted(ids.values()), employee_ids=people))
+    found = map(members.RECORDS.record, conn.all(_KNOWN, team_ids=sorted(ids.values()), employee_ids=people))
     known = {(record["team_id"], record["employee_id"]): record for record in found}
     today = conn.now()[:10]
     outcomes: list[Outcome] = []

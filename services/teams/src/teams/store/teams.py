@@ -1,6 +1,6 @@
 """Teams: reading one, and the units that write them. Units take a connection, commit nothing, and raise Problems."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from sqlalchemy import bindparam, delete, func, insert, select
@@ -87,18 +87,29 @@ def check(conn: Connection, values: Mapping[str, Any], before: Record | None) ->
     slug, parent_id = values.get("slug", was["slug"]), values.get("parent_id", was["parent_id"])
     if slug != was["slug"] and conn.one(_ID_OF_SLUG, slug=slug) is not None:
         taken.append(FieldError("slug", f"there is a team {slug} already"))
-    if parent_id is not None and parent_id != was["parent_id"] and (fault := fault_of_parent(conn, parent_id, was["id"])):
+    if (
+        parent_id is not None
+        and parent_id != was["parent_id"]
+        and (fault := fault_of_parent(conn, parents_above(conn, [parent_id]), parent_id, was["id"]))
+    ):
         wrong.append(FieldError("parent_id", fault))
     refuse(taken, wrong)
 
 
-def fault_of_parent(conn: Connection, parent_id: int, team_id: int | None) -> str | None:
-    """Why a team (None: a new one) can't be below this parent, or None when it can."""
+def parents_above(conn: Connection, team_ids: Iterable[int]) -> dict[int, int | None]:
+    """The parent of each of these teams and of every team above them; what does not exist is not in it."""
+    return dict(conn.all(tree.PARENTS, team_ids=sorted(team_ids)))
+
+
+def fault_of_parent(conn: Connection, parents: Mapping[int, int | None], parent_id: int, team_id: int | None) -> str | None:
+    """Why a team (None: a new one) can't be below this parent, or None when it can; `parents` holds the parent's line."""
     if parent_id == team_id:
         return "a team can't be its own parent"
-    line = [id_ for (id_,) in conn.all(tree.LINE_UP, team_id=parent_id)]
-    if not line:
+    if parent_id not in parents:
         return f"there is no team {parent_id}"
+    line = [parent_id]
+    while (above := parents[line[-1]]) is not None and len(line) <= MAX_DEPTH:
+        line.append(above)
     if team_id in line:
         return f"team {parent_id} is below this one: that would make a loop"
     height = 0

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import CTE, ColumnElement, Select, bindparam, case, func, literal, null, or_, select, true
 from sqlalchemy.types import BigInteger
 
-from shared.db import Query
+from shared.db import Query, any_of
 from teams.models import MAX_DEPTH, MAX_PATHS, memberships, people, teams
 
 Row = tuple[Any, ...]
@@ -45,14 +45,9 @@ def depths() -> CTE:
 
 
 def _above() -> CTE:
-    """The team `team_id` and every team above it, with the distance."""
-    up = (
-        select(teams.c.id, teams.c.parent_id, literal(0, BigInteger).label("distance"))
-        .where(teams.c.id == bindparam("team_id"))
-        .cte("up", recursive=True)
-    )
-    above = select(up.c.parent_id, _of_parent(up, "parent_id"), up.c.distance + 1)
-    return up.union_all(above.where(up.c.parent_id.is_not(None), up.c.distance < MAX_DEPTH))
+    """The teams `team_ids` and every team above them, each once (UNION), with its parent."""
+    up = select(teams.c.id, teams.c.parent_id).where(any_of(teams.c.id, "team_ids")).cte("up", recursive=True)
+    return up.union(select(up.c.parent_id, _of_parent(up, "parent_id")).where(up.c.parent_id.is_not(None)))
 
 
 def _of_person(everyone: bool) -> CTE:
@@ -134,9 +129,8 @@ def _count_effective_members(everyone: bool) -> Select[Any]:
     return _counted(select(memberships.c.employee_id).select_from(within).where(visible(everyone)).distinct())
 
 
-_up = _above()
-LINE_UP = Query(select(_up.c.id).order_by(_up.c.distance))
-"""The ids of a team and those above it, nearest first: `team_id`."""
+PARENTS = Query(select(_above()))
+"""The id and the parent's id of some teams and of every team above them: `team_ids`."""
 
 _down = depths()
 HEIGHT = Query(select(func.max(_down.c.depth)))
