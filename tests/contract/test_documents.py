@@ -19,7 +19,7 @@ import teams.config
 from gateway.edge.table import Table
 from gateway.union import frozen
 from shared.identity import generate_key
-from shared.openapi.reading import POLICY, make_page
+from shared.openapi.reading import POLICY, STYLE, make_page
 from shared.operations import PUBLIC, operation_of
 from shared.testing.examples import operations
 from tools.openapi import TARGET, forwarded
@@ -203,6 +203,7 @@ async def test_the_page_has_a_policy_of_its_own(app: Quart) -> None:
     served = await app.test_client().get("/docs", scope_base={"server": ("127.0.0.1", 80), "client": ("127.0.0.1", 9)})
     assert served.status_code == 200
     assert served.headers.getlist("Content-Security-Policy") == [POLICY]
+    assert f"<style>{STYLE}</style>" in (await served.get_data(as_text=True))
     assert served.content_type == "text/html; charset=utf-8"
 
 
