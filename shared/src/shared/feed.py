@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -13,6 +13,18 @@ from shared.db import Database, Query
 from shared.errors import BadRequest, Gone
 
 MEDIA_TYPE = "application/cloudevents-batch+json"
+
+
+BUDGET: Final = 90.0
+"""Seconds that reading a feed may take: the longest wait, and the reading."""
+
+
+class ChangesQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Where to read on."""
+
+    after: Annotated[str, Meta(min_length=1, max_length=200, description="The id of the last event that was seen.")] | None = None
+    wait: Annotated[int, Meta(ge=0, le=60, description="Seconds to wait for the next change when there is none yet.")] = 0
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
 
 
 class Event(msgspec.Struct):

@@ -157,12 +157,6 @@ class LeaveQuery(Struct, forbid_unknown_fields=True, kw_only=True):
     reassign_reports_to: Annotated[ManagerFilter, Meta(description="Whom their reports go to; none: nobody.")] | None = None
 
 
-class ChangesQuery(Struct, forbid_unknown_fields=True, kw_only=True):
-    after: Annotated[str, Meta(min_length=1, max_length=200, description="The id of the last event that was seen.")] | None = None
-    wait: Annotated[int, Meta(ge=0, le=60, description="Seconds to wait for the next change when there is none yet.")] = 0
-    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
-
-
 def _absent(names: tuple[str, ...]) -> list[tuple[str, Any, Any]]:
     """Some fields of the body, each of which may be left out."""
     types = {field.name: field.type for field in msgspec.structs.fields(EmployeeBody)}
@@ -185,5 +179,3 @@ ImportRow = msgspec.defstruct(
     forbid_unknown_fields=True,
 )
 """A row of an import: a patch whose manager is a username. The service's own fields, which an export has, are passed over."""
-
-"""The columns of an export: every field, and before `manager_id` the manager's username."""

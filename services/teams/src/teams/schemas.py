@@ -230,9 +230,3 @@ class MembershipsQuery(MembersQuery, kw_only=True, forbid_unknown_fields=True):
     employee_id: Ids | None = None
     team_id: Ids | None = None
     effective: Annotated[bool, Meta(description="Every team that one employee is in, also through teams below it.")] = False
-
-
-class ChangesQuery(Struct, kw_only=True, forbid_unknown_fields=True):
-    after: Annotated[str, Meta(min_length=1, max_length=200, description="The id of the last event that was seen.")] | None = None
-    wait: Annotated[int, Meta(ge=0, le=60, description="Seconds to wait for the next change when there is none yet.")] = 0
-    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
