@@ -1,4 +1,4 @@
-"""Every operation of a service is asked for every answer that its document tells of, and gives it as the document says.
+"""Every operation is asked for every answer that its document tells of, and gives it as today's and the released documents say.
 
 `-s` shows the table: operations by statuses, and how often each was answered.
 """
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.testing.answers import Rules
+from shared.testing.answers import Rules, Seen
+from tools.contracts.documents import current, load
 from tools.contracts.exercise.coverage import coverage_of
 from tools.contracts.exercise.services import employees_stage, teams_stage
 from tools.contracts.exercise.stage import Stage
@@ -24,3 +25,12 @@ async def test_every_documented_answer_is_given(make_stage: Callable[[Path], Sta
     covered = coverage_of(document, [one.seen for one in record])
     print(f"\n{stage.service}\n{covered.table()}")  # noqa: T201 - the coverage is to be seen
     assert covered.missing == []
+    for version, path in current(stage.service).items():
+        promise = Rules(load(path), additions=True)
+        assert [(version, fault) for one in record if is_promised(promise, one.seen) for fault in promise.faults(one.seen)] == []
+
+
+def is_promised(promise: Rules, seen: Seen) -> bool:
+    """Whether a release tells of this operation with this status."""
+    operation = promise.operation(seen)
+    return operation is not None and str(seen.status) in operation["responses"]

@@ -19,7 +19,7 @@ TAGS: Final = re.compile(REQUEST["If-Match"]["schema"]["pattern"])
 TABLES: Final = ("text/csv", "application/x-ndjson")
 
 
-TAKEN: Final = re.compile("already$")
+TAKEN: Final = re.compile("already$|is taken")
 """How the message ends when a value is somebody else's."""
 
 
@@ -39,7 +39,9 @@ def is_fault(context: Any, failure: Any, case: Any, response: Any) -> bool:
 
 def _is_unsayable(field: str, case: Any) -> bool:
     """Whether a 400 about this parameter is for a rule that no schema says, or the tool's value does not keep to the schema."""
-    if field in CURSORS or (field in ("employee_id", "include") and "effective" in case.query):
+    if field in CURSORS or (field in ("employee_id", "team_id", "include", "role", "sort") and "effective" in case.query):
+        return True
+    if field == "fields" and "expand" in case.query:
         return True
     if field in CONDITIONS:
         return not TAGS.search(str((case.headers or {}).get(field, "")))

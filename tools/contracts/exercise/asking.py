@@ -17,7 +17,10 @@ PATIENCE: Final = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A request to an operation, and the status that it is to get. `names` is a field that the problem has to name.
+    """A request to an operation, and the status that it is to get. `names` is a field that the problem has to name;
+    `shows` is a document whose members the answer has too, of the same types: it may have more, and other values.
+    `gives` is a header that it has.
+
 
     `endless` sends the body but never its end; `role` is of who asks, None for nobody; `server` is the address that takes the request.
     """
@@ -34,6 +37,8 @@ class Case:
     endless: bool = False
     server: tuple[str, int] = LOOPBACK
     names: str | None = None
+    shows: Any = None
+    gives: str | None = None
 
     def __str__(self) -> str:
         return f"{self.operation} {self.status} ({self.about})"

@@ -82,7 +82,7 @@ async def _idempotency(stage: Stage) -> None:
             case = replace(one.case(201, "the first under its key"), headers=UNDER_A_KEY)
             fresh = {**_example(stage, one.name), **_OTHER[one.name]}
             await stage.ask(replace(case, body=body_of(fresh)))
-            await stage.ask(replace(case, body=body_of(fresh), about="again, under the same key"))
+            await stage.ask(replace(case, body=body_of(fresh), about="again, under the same key", gives="idempotency-replayed"))
             await stage.ask(replace(case, status=422, about="another body under the same key", body=body_of({**fresh, **_ELSE[one.name]})))
 
 
@@ -103,10 +103,10 @@ async def _conflicts_of_employees(stage: Stage) -> None:
         await stage.ask(known[name].case(422, "a manager who is not there", body=body_of(loop), names="manager_id"))
     head = known["patch_employee"].path(employee_id=1)
     await stage.ask(known["patch_employee"].case(422, "a loop", path=head, body=body_of({"manager_id": 3}), names="manager_id"))
-    await stage.ask(known["delete_employee"].case(409, "who leads others", path=head, query={}))
+    await stage.ask(known["delete_employee"].case(409, "who leads others", path=head, query={}, shows={"reports": 1}))
     await stage.ask(known["delete_employee"].case(422, "reports to nobody", path=head, query={"reassign_reports_to": 999}))
     inactive = body_of({"status": "inactive"})
-    await stage.ask(known["patch_employee"].case(409, "leads others, and leaves", path=head, query={}, body=inactive))
+    await stage.ask(known["patch_employee"].case(409, "leads others, and leaves", path=head, query={}, body=inactive, shows={"reports": 1}))
 
 
 async def _conflicts_of_teams(stage: Stage) -> None:

@@ -1,7 +1,7 @@
 """A service that is exercised: its app on a database of its own, and everything that was asked and answered."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -35,12 +35,43 @@ class Answered:
         found = [f"{self.case}: {fault}" for fault in rules.faults(self.seen)]
         if self.seen.status != self.case.status:
             return [f"{self.case}: {self.seen.status} {self.seen.body[:300]!r}", *found]
+        return found + [f"{self.case}: {fault}" for fault in self._faults()]
+
+    def _faults(self) -> Iterator[str]:
+        """What the case knows, and no document."""
+        if self.seen.headers.get("x-content-type-options") != "nosniff":
+            yield "it may be taken for another type"
+        if self.case.gives is not None and self.case.gives not in self.seen.headers:
+            yield f"there is no {self.case.gives}"
+        value = self.seen.value
+        if self.case.status >= 400 and isinstance(value, dict):
+            if value.get("instance") != self.case.path:
+                yield f"the problem is of {value.get('instance')}"
+            if self.seen.headers.get("cache-control") != "no-store":
+                yield "the problem may be kept"
         if self.case.names is not None:
-            value = self.seen.value
-            named = [one["field"] for one in value.get("errors", ())] if isinstance(value, dict) else []
+            errors = value.get("errors") if isinstance(value, dict) else None
+            named = [str(one.get("field")) for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []
             if not any(name == self.case.names or name.startswith(f"{self.case.names}.") for name in named):
-                found.append(f"{self.case}: the problem names {named}")
-        return found
+                yield f"the problem names {named}"
+        if self.case.shows is not None:
+            yield from missing(self.case.shows, value, self.seen.body)
+
+
+def missing(shown: Any, value: Any, body: bytes, path: str = "$") -> Iterator[str]:
+    """The members of `shown` that `value` has not, or of another type. A text is the first line of the body."""
+    if isinstance(shown, str) and path == "$":
+        if shown.split("\n")[0].strip() != body.decode().split("\n")[0].strip():
+            yield f"the first line is not {shown.splitlines()[0]!r}"
+    elif isinstance(shown, dict) and isinstance(value, dict):
+        yield from (f"{path}.{name} is not there" for name in shown if name not in value)
+        for name in shown.keys() & value.keys():
+            yield from missing(shown[name], value[name], body, f"{path}.{name}")
+    elif isinstance(shown, list) and isinstance(value, list):
+        for one, other in zip(shown, value, strict=False):
+            yield from missing(one, other, body, f"{path}[]")
+    elif None not in (shown, value) and type(shown) is not type(value):
+        yield f"{path} is a {type(value).__name__}"
 
 
 @dataclass
@@ -156,4 +187,5 @@ def _case(one: Operation, example: Example) -> Case:
         query=example.query,
         headers=headers,
         body=body_of(example.body),
+        shows=example.answer,
     )
