@@ -9,6 +9,7 @@ N ?= 10000
 SEED ?= 1
 OUT ?= $(ROSTER_VAR)/synthetic
 TESTS ?=
+MINUTES ?= 5
 WORKERS ?= auto
 ARGS ?=
 
@@ -20,7 +21,7 @@ lock := $(bin)/uv pip compile --quiet --universal --generate-hashes --no-emit-in
 	--custom-compile-command "make lock" $(patsubst %,--no-emit-package %,$(notdir $(packages)))
 own := $(packages:%=%/pyproject.toml)
 
-.PHONY: help run import synthetic employees teams gateway test check fix contracts pacts openapi openapi-diff release independence skew bench lock clean
+.PHONY: help run import synthetic employees teams gateway test check fix contracts fuzz contract-score pacts openapi openapi-diff release independence skew bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -61,6 +62,12 @@ fix: $(VENV)/.dev ## Apply the formatter and the safe fixes of the linter
 
 contracts: $(VENV)/.dev ## Run the tests of what the services owe each other (docs/contracts.md)
 	@exec $(bin)/python -m pytest -q -n $(WORKERS) $(ARGS) tests/contract
+
+fuzz: $(VENV)/.dev ## Try other requests each time for MINUTES=5, or those of SEED again: Schemathesis on each service and the gateway
+	@exec $(bin)/python -m tools.contracts.exercise $(MINUTES) $(if $(filter command line environment,$(origin SEED)),$(SEED))
+
+contract-score: $(VENV)/.dev ## Count how many faults of the providers' answers the contract tests catch: a minute
+	@exec $(bin)/python -m tools.contracts.score
 
 pacts: $(VENV)/.dev ## Write contracts/pacts anew, from what the consumers ask
 	@exec $(bin)/python -m tools.contracts pacts
