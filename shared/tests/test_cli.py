@@ -1,6 +1,7 @@
 """`python -m <service> …` as its users see it."""
 
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -38,3 +39,13 @@ def test_keys_are_made_once_and_kept_private(tmp_path: Path) -> None:
     assert "d" not in json.loads((tmp_path / "keys" / "notes.public.json").read_text("utf-8"))["keys"][0]
     assert run("keys", str(tmp_path / "keys")) == 0
     assert private.read_text("utf-8") == text
+
+
+def test_what_a_service_writes_is_for_its_own_user(tmp_path: Path) -> None:
+    """Databases above all, which hold people and hashes of passwords: a folder made by hand lets everyone in."""
+    before = os.umask(0o022)
+    try:
+        run("keys", str(tmp_path))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "notes.public.json").stat().st_mode) == 0o600

@@ -1,10 +1,11 @@
 """`python -m <service> serve|config|migrate|backup|restore|keys`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from shared.config import ServiceSettings, SettingsError, explain
 from shared.db import StoreError
@@ -12,12 +13,16 @@ from shared.identity import generate_key
 from shared.lifecycle import make_database
 from shared.server import StartFault, serve
 
+PRIVATE: Final = 0o077
+"""What a service writes (databases with people and hashes of passwords, backups, keys) is for its own user."""
+
 CreateApp = Callable[[Any], Any]
 
 
 def main(name: str, create_app: CreateApp, kind: type[ServiceSettings], argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code. A fault of the start is one line on standard error."""
     arguments = _parser(name).parse_args(argv)
+    os.umask(PRIVATE)
     try:
         return _run(name, create_app, kind, arguments)
     except SettingsError as error:

@@ -1,6 +1,7 @@
 """`python -m gateway serve|config|migrate|backup|restore|keys|create-admin`."""
 
 import asyncio
+import os
 import sys
 
 from gateway.admin import ensure_admin
@@ -8,7 +9,7 @@ from gateway.app import create_app
 from gateway.config import Settings, load_settings
 from gateway.passwords import Passwords
 from shared import migrate
-from shared.cli import main
+from shared.cli import PRIVATE, main
 from shared.config import SettingsError
 from shared.db import StoreError
 from shared.lifecycle import make_database
@@ -16,6 +17,7 @@ from shared.lifecycle import make_database
 
 def create_admin() -> int:
     """Migrate the database and make the first account without serving; the exit code."""
+    os.umask(PRIVATE)
     try:
         settings = load_settings()
         migrate.upgrade(settings.database_url, "gateway")
