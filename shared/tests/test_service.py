@@ -182,6 +182,13 @@ async def test_the_framework_s_own_errors_are_problems(client: Client) -> None:
     await problem(await client.post("/v1/notes", data=b"<a/>", headers=editor() | {"Content-Type": "text/xml"}), 415)
 
 
+async def test_a_compressed_body_is_not_taken_for_a_plain_one(client: Client) -> None:
+    headers = editor() | {"Content-Type": "application/json"}
+    for coding, status in (("gzip", 415), ("x", 415), ("identity", 201)):
+        answer = await client.post("/v1/notes", data=b'{"text": "x"}', headers=headers | {"Content-Encoding": coding})
+        assert answer.status_code == status
+
+
 async def test_an_unexpected_error_says_only_the_request_id(client: Client, capsys: pytest.CaptureFixture[str]) -> None:
     response = await client.get("/v1/boom", headers={"X-Request-ID": "known-1"})
     assert "secret" not in (await response.get_data(as_text=True))

@@ -97,6 +97,12 @@ def check_content_type(header: str | None, accepted: Sequence[str]) -> str:
     raise UnsupportedMedia(f"the body must be {wanted} in UTF-8, not {(header or 'unnamed')[:100]}", headers={"Accept": wanted})
 
 
+def check_coding(header: str | None, accepted: Sequence[str]) -> None:
+    """Raise UnsupportedMedia for a compressed body (RFC 9110, 8.4): read as if it were not, it would be nonsense, or a bomb."""
+    if header is not None and header.strip().lower() != "identity":
+        raise UnsupportedMedia("the body must come without a Content-Encoding", headers={"Accept": ", ".join(accepted)})
+
+
 def parse_json(data: bytes) -> Any:
     """JSON text to plain values. Raises BadRequest; numbers keep their size (bounds are the schema's)."""
     try:

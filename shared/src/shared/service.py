@@ -15,7 +15,7 @@ from werkzeug.routing import MapAdapter
 
 from shared import converters, problems
 from shared.asgi import Connection
-from shared.bodies import StrictRequest, UploadStream, check_content_type, parse_body
+from shared.bodies import StrictRequest, UploadStream, check_coding, check_content_type, parse_body
 from shared.config import ServiceSettings, SettingsError
 from shared.edge import Edge
 from shared.errors import Forbidden
@@ -116,6 +116,7 @@ class Service(Quart):
         if operation.body_optional and "Content-Type" not in request.headers and not await request.body:
             return None
         media_type = check_content_type(request.headers.get("Content-Type"), operation.body_types)
+        check_coding(request.headers.get("Content-Encoding"), operation.body_types)
         if operation.body is Upload:
             return UploadStream(media_type, request.body.__aiter__(), self.max_upload)
         return parse_body(operation.body, await request.body)
