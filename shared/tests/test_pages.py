@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.cursors import digest_of_filters, write_cursor
+from shared.cursors import cursor_at, digest_of_filters, place_of, write_cursor
 from shared.db import Database
 from shared.errors import BadRequest, Gone, Problem
 from shared.migrate import engine_of, new_epoch, upgrade
-from shared.pages import cursor_at, next_link, place_of
+from shared.pages import next_link
 from shared.testing.databases import sqlite_url
 from shared.testing.things import AUTHOR, listing, records
 

@@ -18,8 +18,6 @@ from urllib.parse import urlencode
 from sqlalchemy import BigInteger, ColumnElement, Integer, Select, and_, bindparam, func, select, tuple_
 
 from shared.cursors import Place, digest_of_filters, read_cursor, write_cursor
-from shared.cursors import cursor_at as cursor_at
-from shared.cursors import place_of as place_of
 from shared.db import Database, Query
 from shared.errors import BadRequest
 

@@ -8,8 +8,9 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from employees.models import FIELDS, employees
 from employees.store.lists import LISTING
+from shared.cursors import cursor_at, place_of
 from shared.db import Connection, Database, Query, any_of
-from shared.pages import Page, cursor_at, place_of
+from shared.pages import Page
 
 _COLUMNS: Sequence[ColumnElement[Any]] = [employees.c[name] for name in FIELDS]
 _PLACED = (*FIELDS, "depth")

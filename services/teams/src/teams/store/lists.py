@@ -5,8 +5,9 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
+from shared.cursors import cursor_at, place_of
 from shared.db import Database, any_of
-from shared.pages import Clause, Listing, Page, Sort, cursor_at, place_of
+from shared.pages import Clause, Listing, Page, Sort
 from shared.search import WordSearch
 from teams.models import MAX_DEPTH, memberships, team_tokens, teams
 from teams.store import tree
