@@ -25,7 +25,10 @@ def test_good_settings_pass(settings: Settings) -> None:
         ({"trusted_proxies": ("10.0.0.1/8",)}, "TRUSTED_PROXIES"),
         ({"origins": ("https://a.example/",)}, "ORIGINS"),
         ({"origins": ("a.example",)}, "ORIGINS"),
-        ({"employees_url": "ftp://x"}, "EMPLOYEES_URL"),
+        *(
+            ({"employees_url": url}, "EMPLOYEES_URL")
+            for url in ("ftp://x", "http://", "http://h/x", "http://u:p@h:1", "http://h:99999", "unix://h")
+        ),
         ({"teams_url": ""}, "TEAMS_URL"),
         ({"open": True}, "OPEN"),
     ],

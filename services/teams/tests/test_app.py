@@ -26,6 +26,7 @@ def settings_in(folder: Path, **fields: Any) -> Settings:
         ({}, "identity_keys"),
         ({"identity_keys": "{}"}, "identity_keys"),
         ({"open": True, "employees_url": "ftp://employees"}, "employees_url"),
+        ({"open": True, "employees_url": "http://employees:99999"}, "employees_url"),
         ({"open": True, "signing_key": "secret"}, "signing_key"),
         ({"open": True, "database_url": "mysql://x"}, "database_url"),
     ],

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from shared.config import Port, ServiceSettings, SettingsError, load
 from shared.identity import KeyFault, read_private_key
+from shared.pool import Origin
 
 PREFIX: Final = "GATEWAY"
 MIN_KEY: Final = 32
@@ -87,6 +88,8 @@ def _address_faults(settings: Settings) -> list[str]:
         if parts.scheme not in ("http", "https") or not parts.netloc or text != f"{parts.scheme}://{parts.netloc}":
             faults.append(f"GATEWAY_ORIGINS: {text!r} is not scheme://host[:port]")
     for name in ("employees_url", "teams_url"):
-        if not getattr(settings, name).startswith(("http://", "unix://")):
-            faults.append(f"GATEWAY_{name.upper()}: must be http://host:port or unix:///path")
+        try:
+            Origin.parse(getattr(settings, name))
+        except ValueError as error:
+            faults.append(f"GATEWAY_{name.upper()}: {error}")
     return faults

@@ -1,12 +1,12 @@
 """The settings of teams."""
 
 from typing import Annotated, Final
-from urllib.parse import urlsplit
 
 from msgspec import Meta
 
 from shared.config import Port, ServiceSettings, SettingsError, load
 from shared.identity import KeyFault, read_private_key
+from shared.pool import Origin
 
 PREFIX: Final = "TEAMS"
 
@@ -38,8 +38,11 @@ def load_settings() -> Settings:
 def check(settings: Settings) -> None:
     """Refuse (SettingsError) what types alone can't."""
     faults = []
-    if settings.employees_url and urlsplit(settings.employees_url).scheme not in ("http", "unix"):
-        faults.append("employees_url: is http://host:port or unix:///path")
+    if settings.employees_url:
+        try:
+            Origin.parse(settings.employees_url)
+        except ValueError as error:
+            faults.append(f"employees_url: {error}")
     if settings.signing_key:
         try:
             read_private_key(settings.signing_key)

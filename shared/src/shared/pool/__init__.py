@@ -10,6 +10,7 @@ from shared.pool.errors import (
     ProtocolViolation,
     ReadTimeout,
 )
+from shared.pool.origin import Origin
 from shared.pool.pool import Pool
 from shared.pool.response import Response
 from shared.pool.transport import PoolTransport
@@ -18,6 +19,7 @@ __all__ = [
     "ConnectFailed",
     "ConnectTimeout",
     "ConnectionLost",
+    "Origin",
     "Pool",
     "PoolClosed",
     "PoolError",
