@@ -20,15 +20,13 @@ import teams.config
 import teams.examples
 from shared.identity import generate_key
 from shared.openapi import Example
-from shared.openapi.examples import COMMON
 from shared.testing.answers import checked
 from shared.testing.calls import Calls
 from shared.testing.examples import Send, fault_of
 from shared.testing.serving import serving
+from tools.contracts.story import story
 
 SERVICES: Any = {"employees": employees, "teams": teams}
-ACCOUNT = {"log_in", "get_session", "create_account", "list_accounts", "get_account", "log_out"}
-BY_NAME = {"import_memberships", "put_member", "export_memberships"}
 
 
 def app_of(service: str, folder: Path, **settings: Any) -> Quart:
@@ -48,25 +46,13 @@ async def test_the_examples_of_a_service_are_true(service: str, tmp_path: Path) 
             answer = await api(method, target, data=body, headers=headers)
             return answer.status, answer.body
 
-        examples = {**SERVICES[service].examples.EXAMPLES, **COMMON}
-        assert await faults(send, app, examples) == []
+        assert await faults(send, app, story(service)) == []
 
 
 async def faults(send: Send, app: Quart, examples: dict[str, Example]) -> list[str]:
     document = app.extensions["openapi"]()
     found = [await fault_of(send, document, name, example) for name, example in examples.items()]
     return [fault for fault in found if fault is not None]
-
-
-def story() -> dict[str, Example]:
-    """All examples that can be sent through the gateway, in an order that keeps each true."""
-    ours, staff, groups = gateway.examples.EXAMPLES, employees.examples.EXAMPLES, teams.examples.EXAMPLES
-    ends = ("delete_employee", "delete_member", "delete_team")
-    theirs = {name: example for name, example in {**staff, **groups}.items() if name not in ("list_changes", *ends)}
-    told = {**COMMON, **{name: ours[name] for name in ours if name in ACCOUNT - {"log_out"}}}
-    told |= {name: ours[name] if name in BY_NAME else example for name, example in theirs.items()}
-    told |= {name: example for name, example in ours.items() if name not in ACCOUNT | BY_NAME}
-    return told | {name: {**staff, **groups}[name] for name in ends} | {"log_out": ours["log_out"]}
 
 
 @pytest.fixture
@@ -90,7 +76,7 @@ async def door(tmp_path: Path) -> AsyncIterator[Quart]:
 
 
 async def test_the_examples_are_true_at_the_gateway(door: Quart, tmp_path: Path) -> None:
-    examples = story()
+    examples = story("gateway")
     assert set(gateway.examples.EXAMPLES) <= examples.keys()
     async with checked(door), serving(door) as url, httpx.AsyncClient(trust_env=False, timeout=20) as http:
         password = (tmp_path / "admin-password").read_text("utf-8").split()[-1]

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import httpx
 import msgspec
@@ -63,17 +62,11 @@ async def replay(document: Mapping[str, Any], client: httpx.AsyncClient) -> list
 
 async def ask(client: httpx.AsyncClient, one: Mapping[str, Any]) -> Seen:
     """Send a request of an example."""
-    query = urlencode({name: _text(value) for name, value in one["query"].items()}, safe=",")
     body = one["body"]
     content = b"" if body is None else body.encode() if isinstance(body, str) else msgspec.json.encode(body)
     headers = {**one["headers"], **({"Content-Type": one["media_type"]} if body is not None else {})}
-    response = await client.request(one["method"], f"{one['path']}{'?' if query else ''}{query}", content=content, headers=headers)
+    response = await client.request(one["method"], one["target"], content=content, headers=headers)
     given = {name.lower(): value for name, value in headers.items()}
     answered = {name.lower(): value for name, value in response.headers.items()}
-    return Seen(one["method"], one["path"], query, given, response.status_code, answered, response.content, whole=True)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    path, _, query = one["target"].partition("?")
+    return Seen(one["method"], path, query, given, response.status_code, answered, response.content, whole=True)

@@ -44,19 +44,11 @@ class Comparison:
     def __init__(self, documents: Documents, way: Way) -> None:
         self._documents = documents
         self._way = way
-        self._open: set[tuple[str, str]] = set()
+        self._open: set[tuple[int, int]] = set()
 
     def changes(self, old: Schema, new: Schema, path: str = "") -> Iterator[Change]:
         """What changed between two schemas and below them."""
-        pair = (str(old.get("$ref")), str(new.get("$ref")))
-        if "$ref" in old and "$ref" in new:
-            if pair in self._open:
-                return
-            self._open.add(pair)
-        try:
-            yield from self._variants(variants(self._documents.old, old), variants(self._documents.new, new), path)
-        finally:
-            self._open.discard(pair)
+        yield from self._variants(variants(self._documents.old, old), variants(self._documents.new, new), path)
 
     def _variants(self, old: dict[str, Schema], new: dict[str, Schema], path: str) -> Iterator[Change]:
         request = self._way == "request"
@@ -69,7 +61,11 @@ class Comparison:
             yield from self._enumerations(before, after, path)
             yield from self._bounds(before, after, path)
             if kind.startswith("object"):
-                yield from self._objects(before, after, path)
+                pair = (_identity(before), _identity(after))
+                if pair not in self._open:  # a tree's node holds nodes
+                    self._open.add(pair)
+                    yield from self._objects(before, after, path)
+                    self._open.discard(pair)
             if kind.startswith("array") and "items" in before and "items" in after:
                 yield from self.changes(before["items"], after["items"], f"{path}[]")
 
@@ -151,12 +147,17 @@ def _alternatives(document: Mapping[str, Any], schema: Schema) -> Iterator[Schem
 
 
 def _merged(document: Mapping[str, Any], schema: Schema) -> Schema:
-    whole: dict[str, Any] = {"type": "object", "properties": {}, "required": []}
+    whole: dict[str, Any] = {"type": "object", "properties": {}, "required": [], "allOf": schema["allOf"]}
     for part in (*schema["allOf"], {name: value for name, value in schema.items() if name != "allOf"}):
         found = find(document, part)
         whole["properties"] |= found.get("properties", {})
         whole["required"] += found.get("required", [])
     return whole
+
+
+def _identity(schema: Schema) -> int:
+    """The same for every look at the same place of a document."""
+    return id(schema.get("allOf", schema.get("properties")))
 
 
 def _types(part: Schema) -> list[str]:
