@@ -11,6 +11,8 @@ import pytest
 from shared.testing.answers import Rules, Seen
 from tools.contracts.documents import current, load
 from tools.contracts.exercise.coverage import coverage_of
+from tools.contracts.exercise.door import door
+from tools.contracts.exercise.gate import Gate
 from tools.contracts.exercise.services import employees_stage, teams_stage
 from tools.contracts.exercise.stage import Stage
 
@@ -28,6 +30,19 @@ async def test_every_documented_answer_is_given(make_stage: Callable[[Path], Sta
     for version, path in current(stage.service).items():
         promise = Rules(load(path), additions=True)
         assert [(version, fault) for one in record if is_promised(promise, one.seen) for fault in promise.faults(one.seen)] == []
+
+
+async def test_the_gateway_refuses_as_it_tells(tmp_path: Path) -> None:
+    """What its document tells and is not asked for here is shown as `-`."""
+    with door(tmp_path) as found:
+        gate = Gate(found)
+        record = await gate.perform()
+        document = found.app.extensions["openapi"]()
+    rules = Rules(document)
+    covered = coverage_of(document, [one.seen for one in record])
+    print(f"\ngateway\n{covered.table()}")  # noqa: T201 - the coverage is to be seen
+    assert [fault for one in record for fault in one.faults(rules)] == []
+    assert len(covered.documented) - len(covered.missing) >= 210
 
 
 def is_promised(promise: Rules, seen: Seen) -> bool:

@@ -13,6 +13,7 @@ from tools.contracts.exercise.fuzz import Plan, fuzz
 from tools.contracts.exercise.services import employees_stage, teams_stage
 from tools.contracts.exercise.stage import Stage
 
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the .random. module inside strategies")  # Schemathesis does, once
 LONG = 600
 """Seconds: 20 of a processor that is free, many more on one that is not."""
 

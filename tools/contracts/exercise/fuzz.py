@@ -146,7 +146,7 @@ def _note(event: Any, found: Findings) -> None:
     if isinstance(event, events.FatalError):
         raise event.exception
     if isinstance(event, events.NonFatalError):
-        found.faults.setdefault(f"{event.label}: {event.value}", "")
+        found.faults.setdefault(f"{event.label}: {event.value}", "; ".join(map(repr, getattr(event.value, "exceptions", ())))[:2000])
     if not isinstance(event, events.ScenarioFinished):
         return
     for case, checks in event.recorder.checks.items():
