@@ -24,13 +24,12 @@ def respond(
     """An answer with a document: a Struct, plain values, or bytes that are JSON already.
 
     With `version` it carries an ETag, when it is JSON (a YAML form is another representation and gets none).
-    `media_type` fixes the type and leaves negotiation out (an event batch).
+    `media_type` names the JSON form more closely (an event batch).
     """
-    form = JSON if media_type is not None else wanted_form()
+    form = wanted_form()
     data = encode_as(form, value)
-    known = [("Content-Type", media_type or form), ("Content-Length", str(len(data)))]
-    if media_type is None:
-        known.append(("Vary", "Accept"))
+    closer = media_type if media_type is not None and form == JSON else form
+    known = [("Content-Type", closer), ("Content-Length", str(len(data))), ("Vary", "Accept")]
     if version is not None and form == JSON:
         known.append(("ETag", etag(version)))
     fields = Headers()

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import yaml
 from employees.app import employee_changed
 
 
@@ -19,6 +20,13 @@ async def test_changes_come_in_order_with_states_and_tombstones(api: Any) -> Non
     later = await api("GET", f"/v1/changes?after={events[0]['id']}&limit=1")
     assert later.json == events[1:2]
     assert (await api("GET", f"/v1/changes?after={events[2]['id']}")).json == []
+
+
+async def test_changes_come_as_yaml_too(api: Any) -> None:
+    await api.add("ada")
+    answer = await api("GET", "/v1/changes", headers={"Accept": "application/yaml"})
+    assert answer.headers["Content-Type"] == "application/yaml"
+    assert yaml.safe_load(answer.body) == (await api("GET", "/v1/changes")).json
 
 
 async def test_the_document_of_an_event_is_the_record(api: Any) -> None:

@@ -129,7 +129,7 @@ def _response_headers(found: Operation, method: str, status: int) -> dict[str, D
     if status == 304:
         return names | {"ETag": None, "Vary": None}
     kind = found.responses[status]
-    if kind is not None and (JSON_TYPE in found.response_types or len(found.response_types) > 1):
+    if kind is not None and (_in_two_forms(found) or len(found.response_types) > 1):
         names["Vary"] = None
     if kind is bytes and len(found.response_types) > 1:
         names["Content-Disposition"] = None
@@ -153,6 +153,11 @@ GIVEN: Final[Mapping[str, Described | None]] = {
 """When a header that an operation names is there."""
 
 
+def _in_two_forms(found: Operation) -> bool:
+    """Whether the answer is a JSON document, which comes as YAML to those who would rather have it."""
+    return any(media_type == JSON_TYPE or media_type.endswith("+json") for media_type in found.response_types)
+
+
 def _content(found: Operation, schemas: Schemas, status: int, kind: Any) -> Described:
     schema = schemas.of(kind)
     if schema is None:
@@ -166,7 +171,7 @@ def _content(found: Operation, schemas: Schemas, status: int, kind: Any) -> Desc
         schema = {"anyOf": [schema, *others]}
     if "form" in found.told and kind is bytes:
         schema["x-row"] = schemas.of(found.told["form"])
-    types = (*found.response_types, YAML_TYPE) if JSON_TYPE in found.response_types else found.response_types
+    types = (*found.response_types, YAML_TYPE) if _in_two_forms(found) else found.response_types
     return {"content": {media_type: {"schema": schema} for media_type in types}}
 
 
