@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.clients import UPSTREAMS, Employee, Membership, Page, Person, Team
-from gateway.views.chart import Placed
+from gateway.clients.answers import Placed
 from teams.clients import Event
 from tools.contracts.asked import PAIRS
 from tools.contracts.differences import Difference, Document, operations
