@@ -28,7 +28,7 @@ async def test_operations_have_their_names_and_policies(document: Any) -> None:
 
 
 async def test_every_bound_is_told(document: Any) -> None:
-    (parameter,) = document["paths"]["/v1/notes/{note_id}"]["get"]["parameters"]
+    (parameter,) = [one for one in document["paths"]["/v1/notes/{note_id}"]["get"]["parameters"] if one.get("in") == "path"]
     assert parameter["schema"] == {"type": "integer", "minimum": 0, "maximum": MAX_ID, "format": "int64"}
     limit = document["paths"]["/v1/notes"]["get"]["parameters"][0]
     assert limit["schema"] == {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
