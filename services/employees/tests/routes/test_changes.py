@@ -3,6 +3,7 @@
 from typing import Any
 
 import yaml
+
 from employees.app import employee_changed
 
 
