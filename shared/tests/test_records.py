@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import bindparam, select
 
-from shared.db import Connection, Database, Query, UniqueViolation
+from shared.db import Connection, Database, InvalidParameter, Query, UniqueViolation
 from shared.testing.things import ALL, AUTHOR, BY_ID, log, records, things, things_versions
 
 VERSIONS = Query(select(things_versions).order_by(things_versions.c.id, things_versions.c.version))
@@ -96,6 +96,13 @@ async def test_many_at_once_are_the_same_as_one_by_one(db: Database) -> None:
 async def test_many_at_once_with_a_double_leave_nothing(db: Database) -> None:
     with pytest.raises(UniqueViolation):
         await db.write(lambda conn: records.add_many(conn, [{"code": code, "open": True} for code in ("a", "b", "a")], AUTHOR))
+    assert await db.all(ALL) == await db.all(CHANGES) == []
+
+
+async def test_many_at_once_with_a_number_too_big_leave_nothing(db: Database) -> None:
+    rows = [{"code": f"c{at}", "amount": 2 ** (62 + at), "open": True} for at in range(2)]
+    with pytest.raises(InvalidParameter):
+        await db.write(lambda conn: records.add_many(conn, rows, AUTHOR))
     assert await db.all(ALL) == await db.all(CHANGES) == []
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -173,6 +174,7 @@ class SameAnswers(RuleBasedStateMachine):
         assert self.both(lambda db: verify(db, log)) == len(rows)
 
 
+@pytest.mark.timeout(600)
 def test_both_databases_give_the_same_answers(tmp_path: Path) -> None:
     async def opened(url: str, clock: Clock) -> Database:
         db = Database(url, readers=1, now=clock)

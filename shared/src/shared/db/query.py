@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from sqlalchemy import BigInteger, Boolean, Executable, Integer, Table, Text, bindparam
@@ -22,6 +22,7 @@ from sqlalchemy.types import TypeEngine
 from shared.db.errors import InvalidParameter
 
 DialectName = Literal["sqlite", "postgresql"]
+_MAYBE_TOO_BIG: Final = re.compile(rb"[0-9]{19}")
 _PLAIN = frozenset({str, int, bool, float, bytes, type(None)})
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -101,8 +102,8 @@ class Compiled:
         return values
 
     def bind_many(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Sequence[Any]]:
-        """As `bind` for each row. Rows of plain values are checked together, in one pass of C instead of one of Python for each value;
-        of integers beyond 64 bits the driver may be the first to complain.
+        """As `bind` for each row. Rows of plain values are checked together, in a pass or two of C instead of one of Python for each
+        value; rows that may hold what can't be stored are looked at one by one.
         """
         first = rows[0]
         if self.defaults or len(self.names) < 2 or first.keys() != self.required or not _PLAIN.issuperset(map(type, first.values())):
@@ -112,7 +113,7 @@ class Compiled:
             text = msgspec.json.encode(values)
         except (KeyError, UnicodeEncodeError, OverflowError, TypeError):
             return [self.bind(row) for row in rows]
-        if b"\\u0000" in text:
+        if b"\\u0000" in text or _MAYBE_TOO_BIG.search(text) is not None:
             return [self.bind(row) for row in rows]
         return values
 

@@ -118,8 +118,6 @@ class SQLiteDriver:
             self._connection.executemany(query.text, values)
         except sqlite3.Error as error:
             raise translate(error, query) from error
-        except OverflowError as error:
-            raise InvalidParameter("value", "is beyond 64 bits") from error
 
     def close(self) -> None:
         self._connection.close()
