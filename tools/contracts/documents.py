@@ -24,8 +24,10 @@ REQUESTS: Final = "x-requests"
 Version = tuple[int, int, int]
 
 
-def gateway_app(database_url: str, *, employees_url: str = NOWHERE, teams_url: str = NOWHERE, password_file: str = "") -> Quart:
-    """The gateway, in front of services at these places."""
+def gateway_app(
+    database_url: str, *, employees_url: str = NOWHERE, teams_url: str = NOWHERE, password_file: str = "", **more: Any
+) -> Quart:
+    """The gateway, in front of services at these places; `more` are settings of its."""
     settings = GatewaySettings(
         database_url=database_url,
         readers=1,
@@ -36,6 +38,7 @@ def gateway_app(database_url: str, *, employees_url: str = NOWHERE, teams_url: s
         employees_url=employees_url,
         teams_url=teams_url,
         admin_password_file=password_file,
+        **more,
     )
     return gateway.create_app(settings)
 

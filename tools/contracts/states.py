@@ -1,6 +1,6 @@
 """The states of the providers: what each sentence of a pact's "given" stands for, set up through the service itself."""
 
-from typing import Final
+from typing import Any, Final
 
 from quart import Quart
 
@@ -123,8 +123,8 @@ GROUPS: Final[dict[str, State]] = {
 }
 
 
-def employees_app(database_url: str) -> Quart:
-    """The employees service, with the keys of its callers."""
+def employees_app(database_url: str, **more: Any) -> Quart:
+    """The employees service, with the keys of its callers; `more` are settings of its."""
     settings = EmployeesSettings(
         database_url=database_url,
         readers=1,
@@ -133,11 +133,12 @@ def employees_app(database_url: str) -> Quart:
         access_log=False,
         identity_keys=GATEWAY.public_keys,
         feed_keys=TEAMS.public_keys,
+        **more,
     )
     return employees.create_app(settings)
 
 
-def teams_app(database_url: str) -> Quart:
+def teams_app(database_url: str, **more: Any) -> Quart:
     """The teams service, following employees that never answer: what it knows of people is what a state tells it."""
     settings = TeamsSettings(
         database_url=database_url,
@@ -149,6 +150,7 @@ def teams_app(database_url: str) -> Quart:
         employees_url=NOWHERE,
         signing_key=TEAMS.private_key,
         feed_retry=3600.0,
+        **more,
     )
     return teams.create_app(settings)
 

@@ -84,7 +84,7 @@ async def ask(app: Any, case: Case, headers: Mapping[str, str]) -> Seen:
         "client": (case.server[0], 50_000),
     }
     async with asyncio.timeout(PATIENCE):
-        await app(scope, _Body(case).receive, _noted(seen))
+        await asyncio.create_task(app(scope, _Body(case).receive, _noted(seen)))
     return seen
 
 

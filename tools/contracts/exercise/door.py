@@ -1,8 +1,9 @@
 """The gateway with real services behind it, each in a thread of its own, and someone who is logged in."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ import httpx
 from shared.migrate import upgrade
 from tools.contracts.documents import gateway_app
 from tools.contracts.exercise.fuzz import living
+from tools.contracts.exercise.refusals import UPLOAD
 from tools.contracts.states import employees_app, teams_app
 
 LEAVES: Final = ("log_out", "log_in")
@@ -21,11 +23,18 @@ TREE: Final = "slug,name,parent\nresearch,Research,\nengines,Engines,research\nc
 
 @dataclass
 class Door:
-    """The gateway's app; `headers` are those of an admin, once `open` was called with its URL."""
+    """The gateway's app; `headers` are those of an admin, once `open` was called with its URL.
 
-    app: Any
+    `make` makes another app on the same database, with the settings that it is given: `urls` are those of the services.
+    """
+
+    make: Callable[..., Any]
+    urls: Mapping[str, str]
     password: Path
     cookie: str = ""
+
+    def __post_init__(self) -> None:
+        self.app = self.make(**self.urls)
 
     def open(self, url: str) -> None:
         """Log in, and put some people and teams there."""
@@ -45,11 +54,13 @@ def door(folder: Path) -> Iterator[Door]:
     """A gateway that is about to be served, in front of services that are."""
     with ExitStack() as stack:
         urls = {
-            f"{name}_url": stack.enter_context(living(make(f"sqlite:///{migrated(folder / f'{name}.db', name)}")))
+            f"{name}_url": stack.enter_context(living(make(f"sqlite:///{migrated(folder / f'{name}.db', name)}", max_upload=UPLOAD)))
             for name, make in (("employees", employees_app), ("teams", teams_app))
         }
         password = folder / "admin-password"
-        yield Door(gateway_app(f"sqlite:///{folder / 'gateway.db'}", password_file=str(password), **urls), password)
+        yield Door(
+            partial(gateway_app, f"sqlite:///{folder / 'gateway.db'}", password_file=str(password), max_upload=UPLOAD), urls, password
+        )
 
 
 def migrated(path: Path, service: str) -> Path:

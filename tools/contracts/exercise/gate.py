@@ -1,22 +1,33 @@
-"""The gateway on the stage: the same refusals and bounds, asked at the door, with both services behind it.
+"""The gateway on the stage: every documented answer, asked for at the door.
 
-What only a broken service makes (502, 500) and what takes time (408) is asked for in `services/gateway/tests` and `tests/faults`.
+With both services behind it: its story, the refusals and bounds, and what the services' own scenes ask for. Then with services that
+refuse, break, are silent or are not there, without its database, and with views that raise.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from shared.cursors import write_cursor
+from shared.openapi import Example
+from shared.testing.answers import Seen
 from tools.contracts.exercise import bounds, refusals
-from tools.contracts.exercise.asking import Case, ask
+from tools.contracts.exercise.asking import Case, ask, body_of
 from tools.contracts.exercise.documents import Operation, operations
-from tools.contracts.exercise.door import LEAVES, TABLE, TREE, Door
-from tools.contracts.exercise.stage import Answered
+from tools.contracts.exercise.door import LEAVES, Door
+from tools.contracts.exercise.services import conflicts_of_employees, conflicts_of_teams, idempotency, unchanged
+from tools.contracts.exercise.stage import OTHER_EPOCH, Answered, break_views, example_case
+from tools.contracts.exercise.upstream import Misbehaving
+from tools.contracts.story import ENDS, story
 
 PASSWORD: Final = "mind the analytical engine"  # noqa: S105 - of accounts that last as long as a test
-CSV: Final = {"content-type": "text/csv"}
+SHORTLY: Final = {refusals.TIMEOUT: "200"}
+FOREIGN: Final = {"sec-fetch-site": "cross-site"}
+LAST: Final = (*ENDS, "log_out")
+NOWHERE: Final = 999
 
 
 @dataclass
@@ -25,72 +36,118 @@ class Gate:
 
     door: Door
     record: list[Answered] = field(default_factory=list)
+    examples: Mapping[str, Example] = field(default_factory=lambda: story("gateway"))
     _cookies: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def operations(self) -> dict[str, Operation]:
-        return {one.name: one for one in operations(self.door.app.extensions["openapi"]())}
+    def __post_init__(self) -> None:
+        self.app = self.door.app
+        self.operations = {one.name: one for one in operations(self.app.extensions["openapi"]())}
 
-    def _headers(self, role: str | None) -> Mapping[str, str]:
-        return {} if role is None else {"cookie": self._cookies["viewer" if role == "viewer" else "admin"]}
-
-    async def ask(self, case: Case) -> Any:
+    async def ask(self, case: Case) -> Seen:
         """Send a case, and take down what came."""
-        seen = await ask(self.door.app, case, self._headers(case.role))
+        seen = await ask(self.app, case, {} if case.role is None else {"cookie": self._cookies[case.role]})
         self.record.append(Answered(case, seen))
         return seen
+
+    async def ask_all(self, cases: Iterable[Case]) -> None:
+        """One after the other."""
+        for case in cases:
+            await self.ask(case)
 
     async def perform(self) -> list[Answered]:
         """Everything, in order."""
         known = self.operations
-        async with self.door.app.test_app():
-            await self._enter(known)
-            await self.ask(known["import_employees"].case(200, "people", query={}, headers=CSV, body=TABLE.encode()))
-            await self.ask(known["import_teams"].case(200, "teams", query={}, headers=CSV, body=TREE.encode()))
-            member = b'{"role": "lead"}'
-            await self.ask(known["put_member"].case(201, "a member", path=_first(known["put_member"]), body=member))
+        async with self.app.test_app():
+            await self._enter()
+            await self._story(last=False)
             for one in known.values():
-                if one.method == "GET":
-                    await self.ask(one.case(200, "as it stands", query=self._asked(one), path=_first(one)))
-                await self._refusals(one)
-            await self._without_database(known)
+                await self.ask_all(self._refusals(one))
+            for scene in (conflicts_of_employees, unchanged, idempotency, conflicts_of_teams):
+                await scene(self)
+            await self.ask_all(self._directed())
+            for role in ("stranger", "leaver"):
+                await self._enter_as(role, "admin", self._word())
+            await self._story(last=True)
+        await self._behind_trouble()
+        await self._without_database()
         return self.record
 
-    async def _without_database(self, known: Mapping[str, Operation]) -> None:
-        """A session that was seen a moment ago is believed for that moment: what only reads it does not notice."""
-        await self.door.app.extensions["db"].close()
-        for one in known.values():
-            if 503 in one.statuses and 502 not in one.statuses and one.name != "get_session":
-                await self.ask(one.case(503, "without a database"))
+    async def _story(self, *, last: bool) -> None:
+        detours = {name: one for one in self.operations.values() for name in one.described.get("x-detour", {}).values()}
+        for name, example in self.examples.items():
+            if name != "log_in" and (name in LAST) is last:
+                case = example_case({**self.operations, **detours}[name], example)
+                await self.ask(replace(case, role="leaver" if name == "log_out" else "admin"))
 
-    async def _refusals(self, one: Operation) -> None:
+    def _refusals(self, one: Operation) -> Iterator[Case]:
         for case in (*refusals.cases(one), *bounds.cases(one)):
-            if case.status in one.statuses and not case.endless and one.name not in LEAVES and not _is_large_table(case):
-                plain: dict[str, Any] = {"path": _first(one), "query": {}} if "If-None-Match" in case.about else {}
-                await self.ask(replace(case, **plain))
+            if case.status in one.statuses:
+                yield replace(case, query={}) if "If-None-Match" in case.about else case
+        if one.described["x-policy"] == "admin":
+            yield one.case(403, "an editor", role="writer")
 
-    def _asked(self, one: Operation) -> dict[str, Any]:
-        return {name: described["example"] for name, described in one.parameters("query").items() if described.get("required")}
+    def _directed(self) -> Iterator[Case]:
+        """What follows from no rule."""
+        known = self.operations
+        stale = write_cursor(OTHER_EPOCH, "id", "", ("", 1))
+        yield from (one.case(410, "after a restore", query={"cursor": stale}) for one in known.values() if 410 in one.statuses)
+        for name in LEAVES:
+            yield known[name].case(403, "from another site", headers=FOREIGN)
+        yield known["org_chart"].case(404, "nobody's", query={"root": NOWHERE})
+        for start in (0, 501):
+            lines = [f"p{number},p{number}@e.org,ada" for number in range(start, start + 501)]
+            table = body_of("\n".join(["username,email,manager", *lines]))
+            yield known["import_employees"].case(200, "a crowd", query={}, body=table)
+        yield known["org_chart"].case(422, "a crowd's", query={"root": 1}, names="root")
+        yield known["log_in"].case(401, "a wrong password", role=None, body=body_of({"username": "admin", "password": PASSWORD}))
+        yield known["create_account"].case(
+            409, "a username that is taken", body=body_of({"username": "admin", "password": PASSWORD, "role": "viewer"})
+        )
 
-    async def _enter(self, known: Mapping[str, Operation]) -> None:
-        word = self.door.password.read_text("utf-8").split()[-1]
-        await self._log_in(known["log_in"], "admin", word)
-        body = {"username": "viewer", "password": PASSWORD, "role": "viewer"}
+    async def _behind_trouble(self) -> None:
+        """Another gateway, before services that are of no use."""
+        theirs = [one for one in self.operations.values() if 502 in one.statuses]
+        passed = [one for one in theirs if "x-upstream" in one.described]
+        upstream = Misbehaving()
+        async with upstream.serving():
+            self.app = self.door.make(employees_url=upstream.url, teams_url=upstream.url)
+            async with self.app.test_app():
+                for upstream.mood, about in ((403, "a service that refuses"), (502, "rubbish")):
+                    await self.ask_all(one.case(upstream.mood, about) for one in theirs)
+                upstream.mood = 500
+                await self.ask_all(one.case(500, "a service that is broken", query={}) for one in passed)
+                upstream.mood = 504
+                await asyncio.gather(*(self.ask(one.case(504, "a silent service", headers=SHORTLY)) for one in theirs))
+        self.app = self.door.make()
+        async with self.app.test_app():
+            await self.ask_all(one.case(503, "a service that is not there") for one in theirs)
+            break_views(self.app)
+            await self.ask_all(one.case(500, "broken within") for one in self.operations.values() if "x-upstream" not in one.described)
+
+    async def _without_database(self) -> None:
+        """A session that nobody has asked for yet can't be checked."""
+        self.app = self.door.make()
+        async with self.app.test_app():
+            await self.app.extensions["db"].close()
+            await self.ask_all(
+                one.case(503, "without a database", role="stranger") for one in self.operations.values() if 503 in one.statuses
+            )
+
+    def _word(self) -> str:
+        return self.door.password.read_text("utf-8").split()[-1]
+
+    async def _enter(self) -> None:
+        """Everybody logs in. The services' cases ask as an editor; some of them are for admins at the gateway, so that one is."""
+        await self._enter_as("admin", "admin", self._word())
+        self._cookies["editor"] = self._cookies["admin"]
         headers = {"content-type": "application/json"}
-        create = known["create_account"].case(201, "a viewer", headers=headers, body=msgspec.json.encode(body))
-        await self.ask(create)
-        await self._log_in(known["log_in"], "viewer", PASSWORD)
+        create = self.operations["create_account"]
+        for role, name in (("viewer", "viewer"), ("editor", "writer")):
+            body = {"username": name, "password": PASSWORD, "role": role}
+            await self.ask(create.case(201, f"a {role}", headers=headers, body=msgspec.json.encode(body), role="admin"))
+            await self._enter_as(name, name, PASSWORD)
 
-    async def _log_in(self, one: Operation, username: str, password: str) -> None:
+    async def _enter_as(self, role: str, username: str, password: str) -> None:
         body = msgspec.json.encode({"username": username, "password": password})
-        seen = await self.ask(one.case(200, f"as {username}", role=None, body=body))
-        self._cookies[username] = seen.headers["set-cookie"].partition(";")[0]
-
-
-def _is_large_table(case: Case) -> bool:
-    """One that is too large for the services of the exercise only; these have their usual bounds."""
-    return case.status == 413 and "csv" in case.headers.get("content-type", "")
-
-
-def _first(one: Operation) -> str:
-    return one.path(**dict.fromkeys(one.parameters("path"), 1))
+        seen = await self.ask(self.operations["log_in"].case(200, f"as {username}", role=None, body=body))
+        self._cookies[role] = seen.headers["set-cookie"].partition(";")[0]

@@ -13,7 +13,7 @@ from teams.config import Settings as TeamsSettings
 from teams.examples import EXAMPLES as TEAMS_EXAMPLES
 from tools.contracts.exercise.asking import body_of
 from tools.contracts.exercise.refusals import UPLOAD
-from tools.contracts.exercise.stage import Stage
+from tools.contracts.exercise.stage import Asked, Stage
 
 SIGNER: Final = Signer("gateway")
 QUIET: Final[dict[str, Any]] = {"access_log": False, "log_level": "error", "readers": 1, "max_upload": UPLOAD}
@@ -33,7 +33,7 @@ def employees_stage(folder: Path) -> Stage:
         make_app,
         lambda role: {} if role is None else SIGNER.headers("employees", role),
         EMPLOYEES_EXAMPLES,
-        [_conflicts_of_employees, _unchanged, _idempotency],
+        [conflicts_of_employees, unchanged, idempotency],
         {
             "list_changes": {},
             "list_employees": {},
@@ -56,7 +56,7 @@ def teams_stage(folder: Path) -> Stage:
         make_app,
         lambda role: {} if role is None else SIGNER.headers("teams", role),
         TEAMS_EXAMPLES,
-        [_conflicts_of_teams, _unchanged, _idempotency],
+        [conflicts_of_teams, unchanged, idempotency],
         {
             **dict.fromkeys(("list_subteams", "list_members", "list_effective_members"), first),
             **{name: {} for name in ("list_changes", "list_teams")},
@@ -65,7 +65,7 @@ def teams_stage(folder: Path) -> Stage:
     )
 
 
-async def _unchanged(stage: Stage) -> None:
+async def unchanged(stage: Asked) -> None:
     """Reads that know the version, and changes that know another one."""
     for one in stage.operations.values():
         if 304 in one.statuses:
@@ -75,7 +75,7 @@ async def _unchanged(stage: Stage) -> None:
             await stage.ask(one.case(412, "another version", headers=STALE))
 
 
-async def _idempotency(stage: Stage) -> None:
+async def idempotency(stage: Asked) -> None:
     """A repetition under one key, and another body under it."""
     for one in stage.operations.values():
         if 201 in one.statuses and "Idempotency-Key" in one.parameters("header"):
@@ -86,15 +86,24 @@ async def _idempotency(stage: Stage) -> None:
             await stage.ask(replace(case, status=422, about="another body under the same key", body=body_of({**fresh, **_ELSE[one.name]})))
 
 
-_OTHER: Final[dict[str, Any]] = {"create_employee": {"username": "once", "email": "once@example.org"}, "create_team": {"slug": "once"}}
-_ELSE: Final[dict[str, Any]] = {"create_employee": {"username": "twice"}, "create_team": {"slug": "twice"}}
+_OTHER: Final[dict[str, Any]] = {
+    "create_employee": {"username": "once", "email": "once@example.org"},
+    "create_team": {"slug": "once"},
+    "create_account": {"username": "once"},
+}
+_ELSE: Final[dict[str, Any]] = {
+    "create_employee": {"username": "twice"},
+    "create_team": {"slug": "twice"},
+    "create_account": {"username": "twice"},
+}
 
 
-def _example(stage: Stage, name: str) -> dict[str, Any]:
+def _example(stage: Asked, name: str) -> dict[str, Any]:
     return dict(stage.examples[name].body)
 
 
-async def _conflicts_of_employees(stage: Stage) -> None:
+async def conflicts_of_employees(stage: Asked) -> None:
+    """Values that are taken, and people who lead others."""
     known = stage.operations
     taken = {"username": "ada", "email": "other@example.org"}
     for name in ("create_employee", "replace_employee", "patch_employee"):
@@ -109,7 +118,8 @@ async def _conflicts_of_employees(stage: Stage) -> None:
     await stage.ask(known["patch_employee"].case(409, "leads others, and leaves", path=head, query={}, body=inactive, shows={"reports": 1}))
 
 
-async def _conflicts_of_teams(stage: Stage) -> None:
+async def conflicts_of_teams(stage: Asked) -> None:
+    """Values that are taken, and teams with others below them."""
     known = stage.operations
     taken = body_of({"slug": "research", "name": "Other"})
     for name in ("create_team", "replace_team", "patch_team"):

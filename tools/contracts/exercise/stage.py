@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 import sqlalchemy as sa
@@ -74,6 +74,17 @@ def missing(shown: Any, value: Any, body: bytes, path: str = "$") -> Iterator[st
         yield f"{path} is a {type(value).__name__}"
 
 
+class Asked(Protocol):
+    """Whom a scene asks: a service, or the gateway in front of it."""
+
+    examples: Mapping[str, Example]
+
+    @property
+    def operations(self) -> Mapping[str, Operation]: ...
+
+    async def ask(self, case: Case) -> Seen: ...
+
+
 @dataclass
 class Stage:
     """`make_app(**settings)` makes the app; `examples` are sent in their order to an empty service; `scenes` are its own cases."""
@@ -83,7 +94,7 @@ class Stage:
     make_app: MakeApp
     headers: Callable[[str | None], Headers]
     examples: Mapping[str, Example]
-    scenes: Sequence[Callable[["Stage"], Awaitable[None]]]
+    scenes: Sequence[Callable[["Asked"], Awaitable[None]]]
     cursors: Mapping[str, Mapping[str, Any]]
     record: list[Answered] = field(default_factory=list)
     app: Any = None
@@ -125,7 +136,7 @@ class Stage:
             await self.ask_all(self._stale(name, cursor) for name, cursor in cursors.items())
             await self.app.extensions["db"].close()
             await self.ask_all(one.case(503, "without a database") for one in self.operations.values() if 503 in one.statuses)
-            self._break_views()
+            break_views(self.app)
             await self.ask_all(one.case(500, "broken within") for one in self.operations.values() if 500 in one.statuses)
         await self._elsewhere()
         return self.record
@@ -135,7 +146,7 @@ class Stage:
         for name, example in every.items():
             one = self.operations[name]
             if (one.method == method) is not leave:
-                await self.ask(_case(one, example))
+                await self.ask(example_case(one, example))
 
     async def _cursor(self, name: str) -> str:
         one = self.operations[name]
@@ -159,22 +170,13 @@ class Stage:
         finally:
             engine.dispose()
 
-    def _break_views(self) -> None:
-        """Every view raises what nobody expects."""
-
-        async def broken(**arguments: Any) -> Any:
-            raise LookupError("broken by the exercise")
-
-        known = self.app._operations
-        for endpoint, (_, declared) in list(known.items()):
-            known[endpoint] = broken, declared
-
     async def _elsewhere(self) -> None:
         self.app = self.make_app(database_url=self.database_url, open=True, identity_keys="", migrate=False)
         await self.ask_all(refusals.from_elsewhere(one) for one in self.operations.values())
 
 
-def _case(one: Operation, example: Example) -> Case:
+def example_case(one: Operation, example: Example) -> Case:
+    """The request of an example, and the answer that it tells of."""
     headers = dict(example.headers)
     if example.body is not None:
         headers["content-type"] = example.media_type or next(iter(one.bodies()))
@@ -189,3 +191,14 @@ def _case(one: Operation, example: Example) -> Case:
         body=body_of(example.body),
         shows=example.answer,
     )
+
+
+def break_views(app: Any) -> None:
+    """Every view raises what nobody expects."""
+
+    async def broken(**arguments: Any) -> Any:
+        raise LookupError("broken by the exercise")
+
+    known = app._operations
+    for endpoint, (_, declared) in list(known.items()):
+        known[endpoint] = broken, declared

@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType
 from gateway.errors import CrossSite, NotLoggedIn, ServiceUnavailable, WrongCredentials
 from gateway.examples import EXAMPLES
 from gateway.sessions import COOKIE
-from gateway.union import add_forwarded
+from gateway.union import Document, add_forwarded
 from shared.errors import Forbidden, Overloaded
 from shared.openapi import Contract, ProblemDocument
 from shared.transfers import ImportRefused
@@ -29,6 +29,15 @@ class MembershipsRefused(ImportRefused, kw_only=True):
     service: Upstream | UnsetType = UNSET
 
 
+def _complete(document: Document) -> Document:
+    """With what is forwarded. Where any role may read and no service is asked, nobody is refused: other sites' reads aren't either."""
+    for methods in document["paths"].values():
+        read = methods.get("get", {})
+        if read.get("x-policy") == "read" and "502" not in read["responses"]:
+            read["responses"].pop("403")
+    return add_forwarded(document)
+
+
 CONTRACT: Final = Contract(
     examples=EXAMPLES,
     schemes={"session": SESSION},
@@ -36,5 +45,5 @@ CONTRACT: Final = Contract(
     kinds={401: (NotLoggedIn, WrongCredentials), 403: (Forbidden, CrossSite), 503: (Overloaded, ServiceUnavailable)},
     problem=GatewayProblem,
     everywhere=(400, 500, 504),
-    complete=add_forwarded,
+    complete=_complete,
 )
