@@ -23,8 +23,9 @@ def describe() -> list[str]:
     ]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     names = ("quart", "uvicorn", "uvloop", "httptools", "msgspec", "fastapi", "pydantic", "sqlalchemy", "aiosqlite", "httpx")
+    kernel = ".".join(platform.release().split(".")[:2])
     return [
-        f"{len(cpus)} cores of {cpus[0] if cpus else platform.machine()}, {memory:.0f} GiB, {platform.system()} {platform.release()}",
+        f"{len(cpus)} cores of {cpus[0] if cpus else platform.machine()}, {memory:.0f} GiB, {platform.system()} {kernel}",
         f"{platform.python_implementation()} {platform.python_version()}, SQLite {sqlite3.sqlite_version}",
         ", ".join(f"{name} {version(name)}" for name in names),
     ]
