@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from quart import Quart
-from quart.sessions import SecureCookieSession, SecureCookieSessionInterface
+from quart.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from quart.wrappers import BaseRequestWebsocket
 
 from gateway import store
@@ -77,6 +77,11 @@ class SessionCookies(SecureCookieSessionInterface):
     async def open_session(self, app: Quart, request: BaseRequestWebsocket) -> SecureCookieSession:
         session = request.scope.get(SCOPE_KEY)
         return SecureCookieSession(session.claims if isinstance(session, Session) else None)
+
+    async def save_session(self, app: Quart, session: SessionMixin, response: Any) -> None:
+        """Only what a view has changed: Quart 0.23 takes every session for one that was looked at, and would say so with `Vary`."""
+        if session.modified:
+            await super().save_session(app, session, response)
 
     def conceal(self, text: str) -> str:
         """A digest keyed with the key that signs: equal for equal texts, and useless to whoever lacks the key."""

@@ -179,7 +179,7 @@ class Pool:
         waiter: asyncio.Future[Connection | None] = loop.create_future()
         self._waiters.append(waiter)
         at = loop.time() + patience
-        timer = loop.call_at(at if deadline is None else min(at, deadline), _expire, waiter, deadline)
+        timer = loop.call_at(at if deadline is None else min(at, deadline), _expire, waiter, at, deadline)
         try:
             return await waiter
         except BaseException:
@@ -207,7 +207,7 @@ class Pool:
         except BaseException as error:
             connection.close(PoolError("not connected"))
             if isinstance(error, TimeoutError):
-                raise _late(loop, deadline, ConnectTimeout(f"no connection to {self.origin.authority} in time")) from error
+                raise _sooner(at, deadline, ConnectTimeout(f"no connection to {self.origin.authority} in time")) from error
             if isinstance(error, OSError):
                 raise ConnectFailed(f"no connection to {self.origin.authority}: {error}") from error
             raise
@@ -238,13 +238,15 @@ class Pool:
         return None
 
 
-def _expire(waiter: asyncio.Future[Connection | None], deadline: float | None) -> None:
+def _expire(waiter: asyncio.Future[Connection | None], at: float, deadline: float | None) -> None:
     if not waiter.done():
-        waiter.set_exception(_late(waiter.get_loop(), deadline, PoolTimeout("no connection came free in time")))
+        waiter.set_exception(_sooner(at, deadline, PoolTimeout("no connection came free in time")))
 
 
-def _late(loop: asyncio.AbstractEventLoop, deadline: float | None, error: PoolError) -> PoolError:
-    """The error, or ReadTimeout if it is the request's own deadline that has passed."""
-    if deadline is not None and loop.time() >= deadline:
+def _sooner(at: float, deadline: float | None, error: PoolError) -> PoolError:
+    """The error of the limit ``at``, or ReadTimeout if the request's own deadline came first. The clock has no say: uvloop's timers may
+    fire a millisecond early.
+    """
+    if deadline is not None and deadline <= at:
         return ReadTimeout("the time for the request is up")
     return error
