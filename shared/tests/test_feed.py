@@ -1,6 +1,7 @@
 """The feed: CloudEvents, tombstones, order, and cursors."""
 
 import asyncio
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -51,9 +52,8 @@ async def test_a_reader_misses_nothing_while_many_write(db: Database) -> None:
         return seen
 
     following = asyncio.create_task(follow())
-    await asyncio.gather(
-        *(db.write(lambda conn, i=i: records.add(conn, {"code": f"c{i}", "open": True}, AUTHOR)) for i in range(200))  # type: ignore[misc]
-    )
+    units = [partial(records.add, values={"code": f"c{i}", "open": True}, author=AUTHOR) for i in range(200)]
+    await asyncio.gather(*(db.write(unit) for unit in units))
     assert await following == [f"thing/{i}" for i in range(1, 201)]
 
 

@@ -45,7 +45,8 @@ def hypercorn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
 
 @pytest.fixture(params=["uvicorn", "hypercorn"])
 def server(request: pytest.FixtureRequest) -> Process:
-    return request.getfixturevalue(request.param)  # type: ignore[no-any-return]
+    found: Process = request.getfixturevalue(request.param)
+    return found
 
 
 def call(server: Process, method: str, target: str, body: bytes | None = None, **headers: str) -> tuple[int, dict[str, str], bytes]:

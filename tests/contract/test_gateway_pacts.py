@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -265,8 +266,7 @@ async def test_the_gateway_takes_what_the_pact_says(case: Case) -> None:
                 server = open_.enter_context(make("gateway", service, exchanges).serve("127.0.0.1", raises=True))
                 urls[service] = str(server.url).rstrip("/")
         upstreams = {
-            name: Upstream(name, UPSTREAMS[name], Pool(url, size=4), lambda caller, name=name: MINTER.mint(caller, name))  # type: ignore[misc]
-            for name, url in urls.items()
+            name: Upstream(name, UPSTREAMS[name], Pool(url, size=4), partial(MINTER.mint, audience=name)) for name, url in urls.items()
         }
         try:
             await case.use(Services(**upstreams))

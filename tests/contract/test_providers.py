@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.testing.databases import database_url  # noqa: F401
+from shared.testing.databases import database_url  # noqa: F401 - a fixture, found by name
 from tools.contracts.asked import PAIRS
 from tools.contracts.documents import current
 from tools.contracts.pacts import FOLDER, path_of, text_of
@@ -19,7 +19,7 @@ def test_the_file_is_what_the_consumer_asks_today(consumer: str, provider: str) 
 
 
 @pytest.mark.parametrize(("consumer", "provider"), PAIRS)
-async def test_the_provider_keeps_the_pact(consumer: str, provider: str, database_url: str) -> None:  # noqa: F811
+async def test_the_provider_keeps_the_pact(consumer: str, provider: str, database_url: str) -> None:  # noqa: F811 - the fixture
     async with world_of(consumer, provider, database_url).living() as world:
         await verify(consumer, world)
 

@@ -89,4 +89,5 @@ def current(service: str, folder: Path = FOLDER) -> dict[str, Path]:
 
 def load(path: Path) -> dict[str, Any]:
     """A released document."""
-    return json.loads(path.read_text("utf-8"))  # type: ignore[no-any-return]
+    document: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return document

@@ -83,7 +83,8 @@ class World:
     @property
     def db(self) -> Database:
         """The app's own database."""
-        return self._app.extensions["db"]  # type: ignore[no-any-return]
+        db: Database = self._app.extensions["db"]
+        return db
 
     async def call(self, method: str, path: str, json: Any = None, **headers: str) -> Any:
         """One request to the app, of someone who may write. AssertionError when it is refused."""

@@ -16,7 +16,7 @@ from shared.db import Database
 from shared.migrate import upgrade
 from shared.testing.answers import checked
 from shared.testing.calls import Answer, Calls
-from shared.testing.databases import database_url, postgresql_database  # noqa: F401
+from shared.testing.databases import database_url, postgresql_database  # noqa: F401 - fixtures, found by name
 
 CSV = {"Content-Type": "text/csv"}
 
@@ -64,7 +64,7 @@ def author() -> Author:
 
 
 @pytest_asyncio.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:  # noqa: F811
+async def db(database_url: str) -> AsyncIterator[Database]:  # noqa: F811 - the fixture, asked for by name
     """A migrated database, open."""
     upgrade(database_url, "employees")
     found = Database(database_url, readers=2)
@@ -74,7 +74,7 @@ async def db(database_url: str) -> AsyncIterator[Database]:  # noqa: F811
 
 
 @pytest_asyncio.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:  # noqa: F811
+async def api(database_url: str) -> AsyncIterator[Api]:  # noqa: F811 - the fixture, asked for by name
     async with running(settings_for(database_url)) as app:
         yield Api(app)
 

@@ -16,7 +16,7 @@ from shared.changes import Author
 from shared.db import Connection, Database
 from shared.migrate import upgrade
 from shared.testing.answers import checked
-from shared.testing.databases import database_url  # noqa: F401
+from shared.testing.databases import database_url  # noqa: F401 - a fixture, found by name
 from teams import create_app
 from teams.config import Settings
 from teams.store import members, teams
@@ -31,7 +31,7 @@ def author() -> Author:
 
 
 @pytest_asyncio.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:  # noqa: F811
+async def db(database_url: str) -> AsyncIterator[Database]:  # noqa: F811 - the fixture, asked for by name
     """A migrated database, open."""
     upgrade(database_url, "teams")
     found = Database(database_url, readers=2)
@@ -106,7 +106,7 @@ def settings_for(url: str, **fields: Any) -> Settings:
 
 
 @pytest_asyncio.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:  # noqa: F811
+async def api(database_url: str) -> AsyncIterator[Api]:  # noqa: F811 - the fixture, asked for by name
     """Teams running alone."""
     async with running(settings_for(database_url)) as app:
         yield Api(app)

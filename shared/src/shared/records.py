@@ -131,11 +131,11 @@ class Records:
 
     def next_id(self, conn: Connection) -> int:
         """The id that the next new record of this unit will have; those after it count on from there."""
-        last = conn.memo.get(self._last)
+        last: int | None = conn.memo.get(self._last)
         if last is None:
-            (last,) = conn.one(self._last_id) or (0,)
+            last = (conn.one(self._last_id) or (0,))[0]
             conn.memo[self._last] = last
-        return last + 1  # type: ignore[no-any-return]
+        return last + 1
 
     async def at(self, db: Database, seq: int, size: int = 500) -> AsyncIterator[list[Record]]:
         """All records as they were when the log stood at ``seq``, by id, a page of ``size`` at a time, each page one short read."""

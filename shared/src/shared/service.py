@@ -6,7 +6,7 @@ A complete service is `shared/tests/tiny_service.py`; `shared/tests/test_service
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from quart import Blueprint, Quart, Request, Response, g
 from quart import request as current_request
@@ -204,7 +204,7 @@ def _identify_by(name: str, settings: ServiceSettings, trusts: Sequence[Trust], 
             [f"identity_keys: none are set; set {name.upper()}_IDENTITY_KEYS_FILE, or {name.upper()}_OPEN=true to answer anyone"]
         )
     verify = verifier.verify
-    return lambda request: verify(bearer(exchange_of(request.scope).headers.get(b"authorization")))  # type: ignore[arg-type]
+    return lambda request: verify(bearer(exchange_of(cast("Any", request.scope)).headers.get(b"authorization")))
 
 
 __all__ = ["Identify", "NoSessions", "Response", "Service", "create_service"]

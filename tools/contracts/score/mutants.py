@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -49,7 +50,7 @@ def mutants(operation: Operation, status: int, answered: Sequence[Answered], acc
         yield Mutant("drop", name, status, f"column {column}", _in_head(column, None))
         yield Mutant("rename", name, status, f"column {column}", _in_head(column, f"{column}_2"))
     for other in sorted(operation.statuses - {status}):
-        yield Mutant("status", name, status, f"becomes {other}", lambda seen, other=other: replace(seen, status=other))  # type: ignore[misc]
+        yield Mutant("status", name, status, f"becomes {other}", partial(replace, status=other))
     for header in dict.fromkeys(header for one in answered for header in one.seen.headers):
         if header not in SERVERS:
             yield Mutant("header", name, status, header, _without(header))

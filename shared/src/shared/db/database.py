@@ -117,7 +117,8 @@ class Database:
         what it was given. A `large` one may write any number of rows in bounded memory; `on_commit` then tells its first 10,000 changes and
         its last.
         """
-        return await self._writer.write(Large(unit) if large else unit)  # type: ignore[no-any-return]
+        result: T = await self._writer.write(Large(unit) if large else unit)
+        return result
 
     async def ping(self) -> None:
         """Ask the database for an answer. Raises Unavailable."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 import msgspec
 from sqlalchemy import BigInteger, Boolean, Executable, Integer, Table, Text, bindparam
@@ -35,7 +35,7 @@ class _WideIntegers(PGTypeCompiler):
 
 
 _SQLITE: Dialect = SQLiteDialect_pysqlite(paramstyle="qmark")
-_POSTGRESQL: Dialect = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
+_POSTGRESQL: Dialect = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # SQLAlchemy's constructor is untyped
 _POSTGRESQL.type_compiler_instance = _WideIntegers(_POSTGRESQL)
 
 
@@ -155,7 +155,7 @@ class Query:
 
 
 def _compile(statement: Executable, dialect: DialectName) -> Compiled:
-    compiler: Any = statement.compile(dialect=_SQLITE if dialect == "sqlite" else _POSTGRESQL)  # type: ignore[attr-defined]
+    compiler = cast("Any", statement).compile(dialect=_SQLITE if dialect == "sqlite" else _POSTGRESQL)
     binds = list(compiler.binds.values())
     required = frozenset(bind.key for bind in binds if bind.required)
     if any(bind.required and bind.expanding for bind in binds):

@@ -2,7 +2,7 @@
 
 A ``conftest.py`` imports the fixtures that it wants::
 
-    from shared.testing.databases import database_url  # noqa: F401
+    from shared.testing.databases import database_url  # noqa: F401 - a fixture, found by name
 
 Every test that asks for ``database_url`` then runs on SQLite and on PostgreSQL. PostgreSQL is looked for at ROSTER_TEST_POSTGRESQL
 (default: 127.0.0.1:5432, user postgres); without one those tests are skipped, or fail where ROSTER_REQUIRE_SERVICES=1.

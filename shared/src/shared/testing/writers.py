@@ -54,7 +54,7 @@ async def write_until_killed(
     pool = Pool(process.url, size=len(clients), wait_timeout=30)
     async with httpx.AsyncClient(transport=PoolTransport(pool), base_url=process.url, headers=headers, timeout=30) as session:
         tasks = [asyncio.ensure_future(client(ledger, session, number)) for number, client in enumerate(clients)]
-        while not (ledger.acknowledged >= wanted and enough()) and not any(task.done() for task in tasks):  # noqa: ASYNC110
+        while not (ledger.acknowledged >= wanted and enough()) and not any(task.done() for task in tasks):  # noqa: ASYNC110 - it polls
             await asyncio.sleep(0.002)
         process.kill()
         ends = await asyncio.gather(*tasks, return_exceptions=True)
