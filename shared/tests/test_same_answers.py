@@ -17,7 +17,7 @@ from shared.db import Connection, ConstraintViolation, Database, InvalidParamete
 from shared.errors import Problem
 from shared.migrate import upgrade
 from shared.testing.databases import postgresql_database, sqlite_url
-from shared.testing.things import ALL, AUTHOR, feed, listing, log, records, things, things_versions
+from shared.testing.things import ALL, AUTHOR, feed, listing, log, records, snapshot, things, things_versions
 
 THINGS = "shared.testing.things"
 LOG = Query(select(log.changes).order_by(log.changes.c.seq))
@@ -155,7 +155,7 @@ class SameAnswers(RuleBasedStateMachine):
     @rule(seq=st.integers(0, 20))
     def read_the_past(self, seq: int) -> None:
         async def past(db: Database) -> list[Any]:
-            return [row for page in [page async for page in records.at(db, seq, size=2)] for row in page]
+            return [row for page in [page async for page in snapshot.at(db, seq, size=2)] for row in page]
 
         self.both(past)
 

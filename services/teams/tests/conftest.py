@@ -16,13 +16,13 @@ from shared.changes import Author
 from shared.db import Connection, Database
 from shared.migrate import upgrade
 from shared.testing.answers import checked
+from shared.testing.calls import Calls
 from shared.testing.databases import database_url  # noqa: F401 - a fixture, found by name
 from teams import create_app
 from teams.config import Settings
 from teams.store import members, teams
 
 AUTHOR = Author("account:1", "request-1")
-LOCAL: Any = {"server": ("127.0.0.1", 8002), "client": ("127.0.0.1", 50000)}
 
 
 @pytest.fixture
@@ -40,20 +40,8 @@ async def db(database_url: str) -> AsyncIterator[Database]:  # noqa: F811 - the 
     await found.close()
 
 
-class Api:
-    """Calls an app that runs in this process, as a caller on this machine."""
-
-    def __init__(self, app: Quart) -> None:
-        self.app = app
-        self._client = app.test_client()
-
-    async def __call__(self, method: str, path: str, json: Any = None, **options: Any) -> "Answer":
-        """One request; `json` is sent as such, anything else as told."""
-        if json is not None:
-            options["data"] = msgspec.json.encode(json)
-            options["headers"] = {"Content-Type": "application/json", **options.get("headers", {})}
-        response = await self._client.open(path, method=method, scope_base=LOCAL, **options)
-        return Answer(response.status_code, response.headers, await response.get_data(as_text=False))
+class Api(Calls):
+    """The service, with what its tests do all the time."""
 
     async def team(self, slug: str, parent: int | None = None, **fields: Any) -> int:
         """A new team's id."""
@@ -68,29 +56,6 @@ class Api:
     async def everything(self) -> dict[str, Any]:
         """All that is stored, to see that something changed nothing."""
         return {path: (await self("GET", path)).body for path in ("/v1/teams/export", "/v1/memberships/export", "/v1/changes?limit=1000")}
-
-
-class Answer:
-    """What came back."""
-
-    def __init__(self, status: int, headers: Any, body: bytes) -> None:
-        self.status = status
-        self.headers = headers
-        self.body = body
-
-    @property
-    def json(self) -> Any:
-        return msgspec.json.decode(self.body)
-
-    @property
-    def items(self) -> list[Any]:
-        assert self.status == 200, self.body
-        return list(self.json["items"])
-
-    @property
-    def fields(self) -> list[str]:
-        """The fields that a problem names."""
-        return [error["field"] for error in self.json.get("errors", ())]
 
 
 @asynccontextmanager

@@ -8,12 +8,12 @@ import pytest
 
 from shared.config import SettingsError
 from shared.testing.callers import Signer
+from shared.testing.calls import LOCAL
 from teams import create_app
 from teams.app import team_changed
 from teams.config import Settings
 
 GATEWAY, STRANGER = Signer("gateway"), Signer("gateway")
-LOCAL: Any = {"server": ("127.0.0.1", 8002), "client": ("127.0.0.1", 50000)}
 
 
 def settings_in(folder: Path, **fields: Any) -> Settings:

@@ -4,15 +4,13 @@ Every entity has a table with the columns ``id``, ``version``, ``created_at`` an
 by `versions`.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Table, and_, bindparam, delete, func, insert, or_, select, update
-from sqlalchemy.sql.elements import ColumnElement
-from sqlalchemy.sql.selectable import FromClause
+from sqlalchemy import BigInteger, Column, Index, Table, and_, bindparam, delete, func, insert, select, update
 
 from shared.changes import Author, Change, Kind, LogTables, digest_of
-from shared.db import Connection, Database, Query, StoreError
+from shared.db import Connection, Query, StoreError
 
 Record = dict[str, Any]
 _SHAPES = 256
@@ -38,11 +36,6 @@ def versions(table: Table) -> Table:
     )
     Index(f"ix_{name}_seq_from", made.c.seq_from, unique=True)
     return made
-
-
-def current_at(versions: FromClause) -> ColumnElement[bool]:
-    """The states that were current when the log stood at the parameter ``seq``."""
-    return and_(versions.c.seq_from <= bindparam("seq"), or_(versions.c.seq_to.is_(None), versions.c.seq_to > bindparam("seq")))
 
 
 class Records:
@@ -77,8 +70,6 @@ class Records:
         self._insert_version = Query(insert(versions))
         ended = and_(versions.c.id == bindparam("record_id"), versions.c.version == bindparam("record_version"))
         self._end_version = Query(update(versions).where(ended).values(seq_to=bindparam("ended")))
-        page = select(*(versions.c[name] for name in self.columns)).where(versions.c.id > bindparam("after"), current_at(versions))
-        self._page_at = Query(page.order_by(versions.c.id).limit(bindparam("limit", type_=Integer)))
 
     def get(self, conn: Connection, id_: int) -> Record | None:
         """The current row as a dict with every column, or None."""
@@ -136,13 +127,6 @@ class Records:
             last = (conn.one(self._last_id) or (0,))[0]
             conn.memo[self._last] = last
         return last + 1
-
-    async def at(self, db: Database, seq: int, size: int = 500) -> AsyncIterator[list[Record]]:
-        """All records as they were when the log stood at ``seq``, by id, a page of ``size`` at a time, each page one short read."""
-        after = -1
-        while rows := await db.all(self._page_at, after=after, seq=seq, limit=size):
-            yield [self.record(row) for row in rows]
-            after = rows[-1][self.columns.index("id")]
 
     def _new(self, conn: Connection, values: Mapping[str, Any], author: Author) -> Record:
         seq, at = self._log.next(conn)

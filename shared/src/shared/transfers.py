@@ -5,6 +5,7 @@ One who goes away while still sending changes nothing.
 """
 
 import asyncio
+import math
 import weakref
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
@@ -24,6 +25,7 @@ from shared.json import encode
 from shared.lines import Refusal
 from shared.media import JSON, PROBLEM_TYPES
 from shared.openapi.problems import ProblemDocument
+from shared.operations import READ, WRITE, Upload, View, operation
 from shared.responses import stream, wanted_form
 from shared.tabular import CSV, NDJSON, TABLE_TYPES, Writer, read_rows
 
@@ -70,6 +72,33 @@ class ImportRefused(ProblemDocument, kw_only=True):
     unchanged: Count | msgspec.UnsetType = msgspec.UNSET
     refused: Count | msgspec.UnsetType = msgspec.UNSET
     refusals: Annotated[list[RefusedRow], Meta(max_length=2**31)] | msgspec.UnsetType = msgspec.UNSET
+
+
+def import_operation(row: type[msgspec.Struct], problems: Mapping[int, Any] | None = None) -> Callable[[View], View]:
+    """`@operation` of an import, the same for every table: `row` says what a row may have; `problems` are those of this one."""
+    return operation(
+        allow=WRITE,
+        query=ImportQuery,
+        body=Upload,
+        body_types=TABLE_TYPES,
+        form=row,
+        responses={200: ImportReport},
+        problems={422: ImportRefused, **(problems or {})},
+        budget=math.inf,
+    )
+
+
+def export_operation(row: type[msgspec.Struct], problems: Sequence[int] = ()) -> Callable[[View], View]:
+    """`@operation` of an export, likewise."""
+    return operation(
+        allow=READ,
+        query=ExportQuery,
+        responses={200: bytes},
+        response_types=TABLE_TYPES,
+        form=row,
+        problems=(406, *problems),
+        budget=math.inf,
+    )
 
 
 class TableSpec:

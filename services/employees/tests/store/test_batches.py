@@ -41,6 +41,6 @@ async def test_a_large_unit_among_small_ones_is_kept_or_leaves_nothing(db: Datab
     _, _, kept, _, _ = await asyncio.gather(db.write(small("b")), db.write(again), big, db.write(small("c")), db.write(again))
     spool.close()
     assert kept is not broken
-    found = [row[1] async for page in exports.everyone(db, await db.last_change()) for row in page]
+    found = [row[1] async for page in exports.EVERYONE.at(db, await db.last_change()) for row in page]
     assert sorted(found) == sorted(["a", "b", "c", *(f"e{number}" for number in range(0 if broken else SIZE) if not broken)])
     assert await verify(db, log) == 4 + (0 if broken else SIZE)

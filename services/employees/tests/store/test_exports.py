@@ -26,9 +26,9 @@ async def test_an_export_shows_one_instant_whatever_happens_meanwhile(db: Databa
 
     await db.write(fill)
     rows: list[tuple[Any, ...]] = []
-    async for page in exports.everyone(db, await db.last_change()):
+    async for page in exports.EVERYONE.at(db, await db.last_change(), size=500):
         rows += page
-        if len(rows) == exports.PAGE:
+        if len(rows) == 500:
             await db.write(upset)
     manager = EXPORTED.index("manager")
     assert [(row[0], row[1], row[manager]) for row in rows] == [(n, f"e{n}", "e1" if n > 1 else None) for n in range(1, 701)]

@@ -21,10 +21,10 @@ A list is a `shared.pages.Listing`: which columns it may be sorted by, and which
     page = await LISTING.page(db, {"email": "a@b.c"}, sort="-name", cursor=None, limit=50, count=False)
 
 An import writes a chunk of rows in one unit: `records.add_many(conn, rows, author)`. An export takes the log's place once and then walks
-the versions, one short read a page, so that no transaction waits for a slow client::
+the versions (`shared.snapshots`), one short read a page, so that no transaction waits for a slow client::
 
-    seq = await db.last_change()
-    async for row in records.at(db, seq): ...
+    EVERYONE = Snapshot(select(people_versions.c.name), people_versions)
+    async for rows in EVERYONE.at(db, await db.last_change()): ...
 """
 
 from shared.db.connection import Connection

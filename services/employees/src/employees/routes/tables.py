@@ -1,7 +1,5 @@
 """`/v1/employees/import` and `/export`: everyone as a table, CSV or NDJSON."""
 
-import math
-
 from quart import Blueprint, Response
 
 from employees.contract import ExportRow
@@ -9,9 +7,7 @@ from employees.schemas import ImportRow
 from employees.store import batches, exports
 from shared.bodies import UploadStream
 from shared.context import author, database
-from shared.operations import READ, WRITE, Upload, operation
-from shared.tabular import TABLE_TYPES
-from shared.transfers import ExportQuery, ImportQuery, ImportRefused, ImportReport, TableSpec, export_table, import_table
+from shared.transfers import ExportQuery, ImportQuery, TableSpec, export_operation, export_table, import_operation, import_table
 from shared.words import fold
 
 blueprint = Blueprint("tables", __name__)
@@ -24,26 +20,15 @@ TABLE = TableSpec(
 
 
 @blueprint.post("/v1/employees/import")
-@operation(
-    allow=WRITE,
-    query=ImportQuery,
-    body=Upload,
-    body_types=TABLE_TYPES,
-    form=ImportRow,
-    responses={200: ImportReport},
-    problems={422: ImportRefused},
-    budget=math.inf,
-)
+@import_operation(ImportRow)
 async def import_employees(query: ImportQuery, body: UploadStream) -> Response:
     """Add and change people by a table, matched by username; managers are named by username, in any order."""
     return await import_table(body, query, TABLE, batches.importer(author()))
 
 
 @blueprint.get("/v1/employees/export")
-@operation(
-    allow=READ, query=ExportQuery, responses={200: bytes}, response_types=TABLE_TYPES, form=ExportRow, problems=(406,), budget=math.inf
-)
+@export_operation(ExportRow)
 async def export_employees(query: ExportQuery) -> Response:
     """Everyone at one instant, as a table that can be imported again."""
     db = database()
-    return export_table(query, "employees", exports.EXPORTED, exports.everyone(db, await db.last_change()))
+    return export_table(query, "employees", exports.EXPORTED, exports.EVERYONE.at(db, await db.last_change()))

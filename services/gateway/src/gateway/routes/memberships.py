@@ -1,6 +1,5 @@
 """Memberships, where the gateway has to know the people: one at a time, and as tables by username."""
 
-import math
 from typing import Final
 
 from quart import Blueprint, Response, current_app, request
@@ -12,10 +11,9 @@ from gateway.routes.context import ask, gateway
 from gateway.schemas import MemberBody, Membership, MembershipLine, MembershipRow
 from shared.bodies import UploadStream
 from shared.errors import TooLarge
-from shared.operations import JSON_TYPE, READ, WRITE, Upload, operation
+from shared.operations import JSON_TYPE, WRITE, Upload, operation
 from shared.responses import respond
-from shared.tabular import TABLE_TYPES
-from shared.transfers import ExportQuery, ImportQuery, ImportReport, export_table
+from shared.transfers import ExportQuery, ImportQuery, export_operation, export_table, import_operation
 
 blueprint: Final = Blueprint("memberships", __name__)
 CONDITIONS: Final = ("If-Match", "If-None-Match")
@@ -44,16 +42,7 @@ async def put_member(team_id: int, employee_id: int, body: UploadStream) -> Resp
 
 
 @blueprint.post("/v1/memberships/import")
-@operation(
-    allow=WRITE,
-    query=ImportQuery,
-    body=Upload,
-    body_types=TABLE_TYPES,
-    form=MembershipRow,
-    responses={200: ImportReport},
-    problems={422: MembershipsRefused, 502: None},
-    budget=math.inf,
-)
+@import_operation(MembershipRow, {422: MembershipsRefused, 502: None})
 async def import_memberships(query: ImportQuery, body: UploadStream) -> Response:
     """Import memberships by team and username, with role and since where the file has them."""
     parts = gateway()
@@ -62,15 +51,7 @@ async def import_memberships(query: ImportQuery, body: UploadStream) -> Response
 
 
 @blueprint.get("/v1/memberships/export")
-@operation(
-    allow=READ,
-    query=ExportQuery,
-    responses={200: bytes},
-    response_types=TABLE_TYPES,
-    form=MembershipLine,
-    problems=(406, 502),
-    budget=math.inf,
-)
+@export_operation(MembershipLine, (502,))
 async def export_memberships(query: ExportQuery) -> Response:
     """All memberships by team and username, as they were at one instant."""
     parts = gateway()

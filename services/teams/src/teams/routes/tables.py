@@ -1,14 +1,10 @@
 """Teams and memberships as tables: imported and exported whole."""
 
-import math
-
 from quart import Blueprint, Response
 
 from shared.bodies import UploadStream
 from shared.context import author, database
-from shared.operations import READ, WRITE, Upload, operation
-from shared.tabular import TABLE_TYPES
-from shared.transfers import ExportQuery, ImportQuery, ImportRefused, ImportReport, TableSpec, export_table, import_table
+from shared.transfers import ExportQuery, ImportQuery, TableSpec, export_operation, export_table, import_operation, import_table
 from teams.contract import MembershipExport, TeamExport
 from teams.routes.members import following
 from teams.schemas import MembershipRow, TeamRow
@@ -21,16 +17,7 @@ tables = Blueprint("tables", __name__, url_prefix="/v1")
 
 
 @tables.post("/teams/import")
-@operation(
-    allow=WRITE,
-    query=ImportQuery,
-    body=Upload,
-    body_types=TABLE_TYPES,
-    form=TeamRow,
-    responses={200: ImportReport},
-    problems={422: ImportRefused},
-    budget=math.inf,
-)
+@import_operation(TeamRow)
 async def import_teams(body: UploadStream, query: ImportQuery) -> Response:
     """Create and change teams by slug; a parent is a slug too, and may come later in the table."""
     by = author()
@@ -38,16 +25,7 @@ async def import_teams(body: UploadStream, query: ImportQuery) -> Response:
 
 
 @tables.post("/memberships/import")
-@operation(
-    allow=WRITE,
-    query=ImportQuery,
-    body=Upload,
-    body_types=TABLE_TYPES,
-    form=MembershipRow,
-    responses={200: ImportReport},
-    problems={422: ImportRefused},
-    budget=math.inf,
-)
+@import_operation(MembershipRow)
 async def import_memberships(body: UploadStream, query: ImportQuery) -> Response:
     """Create and change memberships by team (its slug) and employee_id. A column `line` has the line number to report."""
     by, known = author(), following()
@@ -55,26 +33,16 @@ async def import_memberships(body: UploadStream, query: ImportQuery) -> Response
 
 
 @tables.get("/teams/export")
-@operation(
-    allow=READ, query=ExportQuery, responses={200: bytes}, response_types=TABLE_TYPES, form=TeamExport, problems=(406,), budget=math.inf
-)
+@export_operation(TeamExport)
 async def export_teams(query: ExportQuery) -> Response:
     """All teams as they are at this moment, the way they can be imported."""
     db = database()
-    return export_table(query, "teams", exports.TEAM_COLUMNS, exports.all_teams(db, await db.last_change()))
+    return export_table(query, "teams", exports.TEAM_COLUMNS, exports.TEAMS.at(db, await db.last_change()))
 
 
 @tables.get("/memberships/export")
-@operation(
-    allow=READ,
-    query=ExportQuery,
-    responses={200: bytes},
-    response_types=TABLE_TYPES,
-    form=MembershipExport,
-    problems=(406,),
-    budget=math.inf,
-)
+@export_operation(MembershipExport)
 async def export_memberships(query: ExportQuery) -> Response:
     """All memberships as they are at this moment, the way they can be imported."""
     db = database()
-    return export_table(query, "memberships", exports.MEMBERSHIP_COLUMNS, exports.all_memberships(db, await db.last_change()))
+    return export_table(query, "memberships", exports.MEMBERSHIP_COLUMNS, exports.MEMBERSHIPS.at(db, await db.last_change()))

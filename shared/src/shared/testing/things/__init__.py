@@ -10,6 +10,7 @@ from shared.db import Query, any_of, exact_text
 from shared.feed import Feed, FeedEntity
 from shared.pages import Listing, Sort
 from shared.records import Records, versions
+from shared.snapshots import Snapshot
 
 AUTHOR = Author("account:1", "request-1")
 
@@ -44,6 +45,8 @@ def _present(thing: dict[str, Any]) -> dict[str, Any]:
 
 
 records = Records("thing", things, things_versions, log, _keys)
+snapshot = Snapshot(select(*(things_versions.c[name] for name in records.columns)), things_versions)
+"""Rows like those of `things`."""
 feed = Feed("/things", log, {"thing": FeedEntity(things_versions, _present)})
 listing = Listing(
     select(things),
