@@ -18,7 +18,7 @@ from werkzeug.datastructures import Headers
 from shared.errors import Overloaded, RequestTimedOut, UpstreamTimeout
 from shared.exchange import Exchange, exchange_of
 from shared.problems import send_problem
-from shared.pulled import Disconnected, PulledBody
+from shared.pulled import Disconnected, PulledBody, until_disconnected
 
 NOBODY: Final = ("<local>",)
 WATCH_AFTER: Final = 0.1  # seconds; longer than a durable write waits for its group
@@ -57,9 +57,8 @@ class Watch:
         self._timer = self._loop.call_later(again if left is None else min(again, left), self._look)
 
     async def _await_disconnect(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        self._end()
+        if await until_disconnected(self._receive):
+            self._end()
 
     def _end(self) -> None:
         self.ended = True

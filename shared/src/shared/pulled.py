@@ -11,6 +11,19 @@ class Disconnected(asyncio.CancelledError):
     """The caller went away while its body was being read."""
 
 
+async def until_disconnected(receive: Any) -> bool:
+    """Throw away what is left of a request until its caller has disconnected.
+
+    False for a server that does not wait but says over and over that the request is whole: asked on, it would let nothing else run.
+    """
+    whole = False
+    while (message := await receive())["type"] != "http.disconnect":
+        if whole:
+            return False
+        whole = not message.get("more_body", False)
+    return True
+
+
 class PulledBody:
     """A request's body: `await` it for the whole (TooLarge above the cap), or iterate over it without one.
 

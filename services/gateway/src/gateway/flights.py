@@ -10,6 +10,7 @@ import time
 from typing import Any, Final
 
 from shared.errors import RequestTimedOut, UpstreamTimeout
+from shared.pulled import until_disconnected
 
 TICK: Final = 0.025
 GRACE: Final = 0.05  # the pool's own deadline comes first, and knows better what it waited for
@@ -42,12 +43,8 @@ class Flight:
 
     async def watch(self) -> None:
         """Wait for the client to disconnect."""
-        whole = False
-        while (message := await self.receive())["type"] != "http.disconnect":
-            if whole:
-                return  # it would say this for ever without waiting, and nothing else would ever run
-            whole = not message.get("more_body", False)
-        self.end(ClientGone("the client has disconnected"))
+        if await until_disconnected(self.receive):
+            self.end(ClientGone("the client has disconnected"))
 
 
 class Flights:
