@@ -15,12 +15,12 @@ from shared.migrate import upgrade
 from shared.testing.callers import Signer
 from teams.clients import Employees, Event, FeedFault
 from teams.follower import AUTHOR, Follower, person_of
-from teams.models import people as people_table
-from teams.store import people
+from teams.models import people
+from teams.store import projection
 from tools.contracts.asked import employees_by_teams as feed
 from tools.contracts.pacts import Exchange, make
 
-KNOWN = Query(select(people_table.c.employee_id, people_table.c.username, people_table.c.status, people_table.c.deleted))
+KNOWN = Query(select(people.c.employee_id, people.c.username, people.c.status, people.c.deleted))
 ADA, BOB = (1, "ada", "active", False), (2, "bob", "active", False)
 ADA_LEFT, BOB_INACTIVE = (1, "ada", "active", True), (2, "bob", "inactive", False)
 KEY = Signer("teams").private_key
@@ -62,17 +62,17 @@ async def step(db: Database, *exchanges: Exchange) -> list[tuple[Any, ...]]:
 
 async def know(db: Database, events: Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:
     """Take in events as the follower does; whom teams knows then."""
-    at = await people.position(db)
+    at = await projection.position(db)
     read = [msgspec.convert(event, Event) for event in events]
     persons = [person for event in read if (person := person_of(event))]
-    await db.write(lambda conn: people.apply(conn, at, persons, read[-1].id, AUTHOR))
+    await db.write(lambda conn: projection.apply(conn, at, persons, read[-1].id, AUTHOR))
     return sorted(await db.all(KNOWN))
 
 
 async def complete(db: Database) -> None:
     """Have the end of the feed reached."""
-    at = await people.position(db)
-    await db.write(lambda conn: people.finish_reading(conn, at, AUTHOR))
+    at = await projection.position(db)
+    await db.write(lambda conn: projection.finish_reading(conn, at, AUTHOR))
 
 
 def plain(event: Any) -> Any:
@@ -103,14 +103,14 @@ async def test_the_feed_when_nothing_is_new(template: bytes, tmp_path: Path) -> 
 async def test_the_feed_before_anything_has_happened(template: bytes, tmp_path: Path) -> None:
     async with opened(template, tmp_path) as db:
         assert await step(db, feed.NOTHING) == []
-        assert (await people.position(db)).complete
+        assert (await projection.position(db)).complete
 
 
 async def test_the_feed_of_a_restored_directory(template: bytes, tmp_path: Path) -> None:
     async with opened(template, tmp_path) as db:
         await know(db, [plain(feed.HIRED) | {"id": "e0.4"}])
         await step(db, feed.GONE)
-        assert await people.position(db) == people.Position(None, 2, False)
+        assert await projection.position(db) == projection.Position(None, 2, False)
 
 
 @pytest.mark.parametrize("exchange", [feed.DATABASE_AWAY, feed.NOT_TRUSTED], ids=lambda one: one.description)

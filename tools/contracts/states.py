@@ -11,7 +11,7 @@ from employees.models import metadata as employees_metadata
 from shared.changes import Author
 from teams.config import Settings as TeamsSettings
 from teams.models import metadata as teams_metadata
-from teams.store import people
+from teams.store import projection
 from tools.contracts.asked import employees_by_gateway, employees_by_teams, teams_by_gateway
 from tools.contracts.worlds import GATEWAY, TEAMS, State, World
 
@@ -92,9 +92,9 @@ async def empty(world: World) -> None:
 
 async def left(world: World) -> None:
     await empty(world)
-    gone = people.Person(2, "bob", "active", True, "2026-11-22T07:49:09.123456Z", 4)
-    at = await people.position(world.db)
-    await world.db.write(lambda conn: people.apply(conn, at, [gone], "e1.4", Author("service:employees-feed", "feed")))
+    gone = projection.Person(2, "bob", "active", True, "2026-11-22T07:49:09.123456Z", 4)
+    at = await projection.position(world.db)
+    await world.db.write(lambda conn: projection.apply(conn, at, [gone], "e1.4", Author("service:employees-feed", "feed")))
 
 
 EMPLOYEES: Final[dict[str, State]] = {

@@ -16,7 +16,7 @@ from shared.identity import Trust, Verifier
 from shared.testing.callers import Signer
 from teams.clients import Employees, FeedFault
 from teams.follower import Follower
-from teams.store import lists, members, people
+from teams.store import lists, members, projection
 
 AddTeam = Callable[..., Awaitable[int]]
 Join = Callable[..., Awaitable[None]]
@@ -50,7 +50,7 @@ async def follower(db: Database, feed: Any, capture: Capture) -> AsyncIterator[F
 async def settle(follower: Follower) -> None:
     """Read until the feed's end was reached once."""
     while await follower.step():
-        if (await people.position(follower._db)).complete:
+        if (await projection.position(follower._db)).complete:
             return
 
 
@@ -116,7 +116,7 @@ async def test_a_restored_directory_is_read_from_its_beginning(
     del feed.events[1:]
     feed.add(3, "created", born="2026")
     await settle(follower)
-    assert (await people.position(db)).reading == 2
+    assert (await projection.position(db)).reading == 2
     await settle(follower)
     assert await shown(db, team) == [1], "2 is not there any more, 3 is somebody else"
     assert [event["event"] for event in capture.told] == ["the directory of employees was restored; its feed is read from the beginning"]
@@ -128,9 +128,9 @@ async def test_no_answer_is_no_news(db: Database, feed: Any, follower: Follower,
     feed.fails = [status]
     with pytest.raises(FeedFault, match=str(status)):
         await follower.step()
-    assert await people.position(db) == people.Position(None, 1, False)
+    assert await projection.position(db) == projection.Position(None, 1, False)
     await settle(follower)
-    assert (await people.position(db)).cursor == "first.1"
+    assert (await projection.position(db)).cursor == "first.1"
 
 
 EVENT = '{"id": "first.1", "type": "roster.employee.deleted", "subject": "employee/1", "time": "2026-11-22T08:00:00.000000Z", "data": null}'
@@ -154,7 +154,7 @@ async def test_a_broken_batch_is_not_applied(db: Database, feed: Any, follower: 
     feed.bodies = [body.encode()]
     with pytest.raises(FeedFault):
         await follower.step()
-    assert await people.position(db) == people.Position(None, 1, False)
+    assert await projection.position(db) == projection.Position(None, 1, False)
 
 
 async def test_it_runs_on_its_own_and_survives_an_outage(
@@ -251,4 +251,4 @@ async def test_a_feed_that_is_gone_from_its_beginning_is_a_fault(db: Database, f
     feed.fails = [410]
     with pytest.raises(FeedFault, match="beginning"):
         await follower.step()
-    assert (await people.position(db)).reading == 1
+    assert (await projection.position(db)).reading == 1

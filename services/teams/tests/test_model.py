@@ -10,7 +10,7 @@ from shared.db import Connection, Database
 from shared.errors import Problem
 from shared.etags import Precondition
 from teams.models import MAX_PATHS
-from teams.store import lists, members, people, teams
+from teams.store import lists, members, projection, teams
 
 AUTHOR = Author("account:1", "r")
 ANY = Precondition(None)
@@ -142,10 +142,10 @@ class Real:
         return await self.allowed(lambda conn: members.remove(conn, self.ids[number], self.who(who), ANY, AUTHOR))
 
     async def person(self, who: int, status: str) -> bool:
-        at = await people.position(self.db)
+        at = await projection.position(self.db)
         seq = int(at.cursor or 0) + 1
-        event = people.Person(self.who(who), "x", "inactive" if status == "deleted" else status, status == "deleted", "then", seq)
-        await self.db.write(lambda conn: people.apply(conn, at, [event], str(seq), AUTHOR))
+        event = projection.Person(self.who(who), "x", "inactive" if status == "deleted" else status, status == "deleted", "then", seq)
+        await self.db.write(lambda conn: projection.apply(conn, at, [event], str(seq), AUTHOR))
         return True
 
     async def effective(self, number: int, everyone: bool) -> dict[int, tuple[str | None, list[list[str]]]]:

@@ -17,7 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from shared.changes import Author
 from shared.db import Database, StoreError
 from teams.clients import Employees, Event, FeedFault, FeedGone
-from teams.store import people
+from teams.store import projection
 
 AUTHOR: Final = Author("service:employees-feed", "feed")
 FIRST_PAUSE: Final = 0.1
@@ -55,25 +55,25 @@ class Follower:
 
     async def step(self) -> bool:
         """Read once and apply what came; whether anything did. Raises FeedFault, StoreError."""
-        at = await people.position(self._db)
+        at = await projection.position(self._db)
         try:
             wait = self._wait if at.complete and not self._failures else 0  # after a failure: first whether it answers at all
             answer = await self._employees.changes(at.cursor, wait=wait)
         except FeedGone as error:
             if at.cursor is None:
                 raise FeedFault("even the beginning of the feed is gone") from error
-            await self._db.write(lambda conn: people.read_anew(conn, at))
+            await self._db.write(lambda conn: projection.read_anew(conn, at))
             self._log.warning("the directory of employees was restored; its feed is read from the beginning")
             return True
         done = int(at.cursor.rpartition(".")[2]) if at.cursor else 0
         events = [event for event in answer if event.seq > done]
         if events:
             batch = [person for event in events if (person := person_of(event))]
-            self.ended += await self._db.write(lambda conn: people.apply(conn, at, batch, events[-1].id, AUTHOR))
+            self.ended += await self._db.write(lambda conn: projection.apply(conn, at, batch, events[-1].id, AUTHOR))
             self.events += len(events)
             self.lag = max(0.0, time.time() - datetime.fromisoformat(events[-1].time).timestamp())
         elif not at.complete:
-            self.ended += await self._db.write(lambda conn: people.finish_reading(conn, at, AUTHOR))
+            self.ended += await self._db.write(lambda conn: projection.finish_reading(conn, at, AUTHOR))
         self.succeeded = time.time()
         return bool(events) or not at.complete
 
@@ -123,12 +123,12 @@ class Follower:
         )
 
 
-def person_of(event: Event) -> people.Person | None:
+def person_of(event: Event) -> projection.Person | None:
     """What an event says about a person; None when it is about something else."""
     entity, _, id_ = event.subject.partition("/")
     if entity != "employee" or not id_.isdigit():
         return None
     if event.type.endswith(".deleted") or event.data is None:
-        return people.Person(int(id_), "", "inactive", True, "", event.seq)
+        return projection.Person(int(id_), "", "inactive", True, "", event.seq)
     state = event.data
-    return people.Person(int(id_), state.username or "", state.status or "inactive", False, state.created_at or "", event.seq)
+    return projection.Person(int(id_), state.username or "", state.status or "inactive", False, state.created_at or "", event.seq)

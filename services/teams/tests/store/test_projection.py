@@ -12,8 +12,8 @@ from shared.db import Connection, Database, Query
 from shared.errors import Invalid
 from teams.models import follower, people
 from teams.store import lists
-from teams.store import people as store
-from teams.store.people import Person
+from teams.store import projection as store
+from teams.store.projection import Person
 
 AUTHOR = Author("service:employees-feed", "feed")
 EVERYONE = Query(select(people.c.employee_id, people.c.status, people.c.deleted).order_by(people.c.employee_id))
