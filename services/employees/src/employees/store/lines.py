@@ -65,7 +65,7 @@ _REPORTS = _reports()
 _COUNT_REPORTS = Query(select(func.count()).select_from(_below()))
 _MANAGERS = _managers()
 _ANCESTORS = _ancestors()
-_DIRECT = Query(select(employees.c.id).where(employees.c.manager_id == bindparam("id")).order_by(employees.c.id))
+_DIRECT = Query(select(employees).where(employees.c.manager_id == bindparam("id")).order_by(employees.c.id))
 _COUNT_DIRECT = Query(
     select(employees.c.manager_id, func.count()).where(any_of(employees.c.manager_id, "ids")).group_by(employees.c.manager_id)
 )
@@ -122,8 +122,9 @@ def meets(line: Mapping[int, int | None], start: int | None, wanted: int) -> boo
     return False
 
 
-def direct_reports(conn: Connection, employee_id: int) -> list[int]:
-    return [row[0] for row in conn.all(_DIRECT, id=employee_id)]
+def direct_reports(conn: Connection, employee_id: int) -> list[tuple[Any, ...]]:
+    """The stored rows of those who report directly to someone."""
+    return conn.all(_DIRECT, id=employee_id)
 
 
 def count_direct(conn: Connection, ids: Sequence[int]) -> dict[int, int]:

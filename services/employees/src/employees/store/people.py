@@ -79,9 +79,7 @@ def hand_over(conn: Connection, leaver: int, heir: Heir, author: Author) -> None
     if reports and heir is None:
         raise Conflict(errors.has_reports(f"employee {leaver}", len(reports)), reports=len(reports))
     for report in reports:
-        before = records.get(conn, report)
-        if before is not None:
-            records.change(conn, before, before | {"manager_id": None if heir == "none" else heir}, author)
+        records.change(conn, records.record(report), {"manager_id": None if heir == "none" else heir}, author)
 
 
 def rewrite(conn: Connection, before: Values, after: Values, author: Author) -> dict[str, Any]:
