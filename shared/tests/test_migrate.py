@@ -1,6 +1,8 @@
 """Migrations make what the models declare, once, whoever starts them."""
 
+import os
 import sqlite3
+import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -45,6 +47,20 @@ def processes_upgrade(url: str) -> None:
     """In a process of its own: Alembic's context is one per process."""
     code = f"from shared.migrate import upgrade; upgrade({url!r}, {THINGS!r})"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=100)
+
+
+def test_a_database_is_for_its_own_user_whoever_makes_it(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        upgrade(sqlite_url(tmp_path / "var" / "things.db"), THINGS)
+        with closing(sqlite3.connect(tmp_path / "var" / "things.db")) as connection:
+            connection.execute("SELECT count(*) FROM meta").fetchall()
+            modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "var").iterdir()}
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "var").stat().st_mode) == 0o700
+    assert modes.keys() >= {"things.db", "things.db-wal"}
+    assert set(modes.values()) == {0o600}
 
 
 def test_a_database_that_cannot_be_made_is_said_clearly(tmp_path: Path) -> None:

@@ -194,3 +194,12 @@ def problem_of_status(status: int, detail: str | None = None, **rest: Any) -> Pr
     """The problem of a status code, for errors that come from a framework or from another service."""
     kind = BY_STATUS.get(status)
     return OtherProblem(status, detail, **rest) if kind is None else kind(detail, **rest)
+
+
+def refuse(taken: Sequence[FieldError], wrong: Sequence[FieldError]) -> None:
+    """Raise for values that others have already (409) or that are wrong (422, listing both); nothing when there are none."""
+    detail = "; ".join(f"{error.field}: {error.message}" for error in [*wrong, *taken])
+    if wrong:
+        raise Invalid(detail, errors=[*wrong, *taken])
+    if taken:
+        raise Conflict(detail, errors=taken)

@@ -7,6 +7,7 @@ other finds it done.
 
 import secrets
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,12 +35,19 @@ def upgrade(url: str, package: str, revision: str = "head") -> None:
     config.attributes["url"] = url
     try:
         if dialect_of(url) == "sqlite":
-            path_of(url).parent.mkdir(parents=True, exist_ok=True)
+            _make_private(path_of(url))
         command.upgrade(config, revision)
     except (sa.exc.OperationalError, OSError) as error:
         raise Unavailable(f"the database can't be migrated: {getattr(error, 'orig', error)}") from error
     except (sa.exc.DatabaseError, CommandError) as error:
         raise NotMigrated(f"the database is not one of this version of {package}: {getattr(error, 'orig', error)}") from error
+
+
+def _make_private(path: Path) -> None:
+    """A file for its own user only, if there is none; SQLite gives the files beside it the same mode."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        path.touch(mode=0o600)
 
 
 def run_env(metadata: MetaData) -> None:

@@ -1,7 +1,5 @@
 """What teams refuses, and with which status."""
 
-from collections.abc import Sequence
-
 from shared.errors import Conflict, FieldError, Invalid, NotFound
 
 
@@ -33,12 +31,3 @@ class EmployeeDeleted(Invalid):
     def __init__(self, employee_id: int) -> None:
         message = f"employee {employee_id} has been deleted"
         super().__init__(message, errors=[FieldError("employee_id", message)])
-
-
-def refuse(taken: Sequence[FieldError], wrong: Sequence[FieldError]) -> None:
-    """Raise for values that others have already (409) or that are wrong (422, listing both); nothing when there are none."""
-    detail = "; ".join(f"{error.field}: {error.message}" for error in [*wrong, *taken])
-    if wrong:
-        raise Invalid(detail, errors=[*wrong, *taken])
-    if taken:
-        raise Conflict(detail, errors=taken)

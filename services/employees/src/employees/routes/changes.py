@@ -3,11 +3,10 @@
 from quart import Blueprint, Response
 
 from employees.contract import Events
-from employees.store.people import FEED
+from employees.store import FEED as FEED_OF_EMPLOYEES
 from shared.context import database
 from shared.feed import BUDGET, MEDIA_TYPE, ChangesQuery
-from shared.operations import FEED as FEED_READERS
-from shared.operations import operation
+from shared.operations import FEED, operation
 from shared.responses import respond
 
 blueprint = Blueprint("changes", __name__)
@@ -15,7 +14,7 @@ blueprint = Blueprint("changes", __name__)
 
 @blueprint.get("/v1/changes")
 @operation(
-    allow=FEED_READERS,
+    allow=FEED,
     query=ChangesQuery,
     responses={200: Events},
     response_types=(MEDIA_TYPE,),
@@ -25,5 +24,5 @@ blueprint = Blueprint("changes", __name__)
 )
 async def list_changes(query: ChangesQuery) -> Response:
     """Changes after an event, as a batch of CloudEvents; with `wait`, answers when there is one."""
-    events = await FEED.read(database(), query.after, query.limit, query.wait)
+    events = await FEED_OF_EMPLOYEES.read(database(), query.after, query.limit, query.wait)
     return respond(events, media_type=MEDIA_TYPE)

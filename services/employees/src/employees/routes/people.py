@@ -8,7 +8,7 @@ from quart import Blueprint, Response
 
 from employees.contract import HasReports
 from employees.schemas import Employee, EmployeeBody, EmployeePage, EmployeePatch, GetQuery, LeaveQuery, ListQuery
-from employees.store import lists, people
+from employees.store import ONCE, lists, people
 from shared.context import author, database, idempotency_key
 from shared.db import Connection
 from shared.etags import check_conditions, if_match, not_modified
@@ -42,7 +42,7 @@ async def create_employee(body: EmployeeBody) -> Response:
         added = present(people.add(conn, values, who))
         return Answer(201, encode(added), {"Location": f"/v1/employees/{added.id}", "ETag": f'"{added.version}"'})
 
-    return answered(await people.idempotency.write_once(database(), await idempotency_key(), unit))
+    return answered(await ONCE.write_once(database(), await idempotency_key(), unit))
 
 
 @blueprint.get("/v1/employees/<int:employee_id>")

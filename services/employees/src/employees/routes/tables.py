@@ -4,7 +4,7 @@ from quart import Blueprint, Response
 
 from employees.contract import ExportRow
 from employees.schemas import ImportRow
-from employees.store import batches, exports
+from employees.store import exports, imports
 from shared.bodies import UploadStream
 from shared.context import author, database
 from shared.transfers import ExportQuery, ImportQuery, TableSpec, export_operation, export_table, import_operation, import_table
@@ -23,7 +23,7 @@ TABLE = TableSpec(
 @import_operation(ImportRow)
 async def import_employees(query: ImportQuery, body: UploadStream) -> Response:
     """Add and change people by a table, matched by username; managers are named by username, in any order."""
-    return await import_table(body, query, TABLE, batches.importer(author()))
+    return await import_table(body, query, TABLE, imports.importer(author()))
 
 
 @blueprint.get("/v1/employees/export")

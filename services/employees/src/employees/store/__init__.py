@@ -4,6 +4,23 @@ people   one employee: get, add, change, remove
 rules    what must hold for all of them together: uniqueness, managers, dates
 lines    reporting lines: reports, managers, loops
 lists    filters, search, sorting, paging
-batches  many rows of an import at once
+imports  many rows of an import at once
 exports  everyone at one instant
 """
+
+from collections.abc import Mapping
+from typing import Any
+
+from employees.models import FIELDS, employees_versions, log
+from shared.feed import Feed, FeedEntity
+from shared.idempotency import Idempotency
+
+
+def _present(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: record[name] for name in FIELDS}
+
+
+FEED = Feed("/employees", log, {"employee": FeedEntity(employees_versions, _present)})
+ONCE = Idempotency(log)
+
+__all__ = ["FEED", "ONCE"]

@@ -12,17 +12,13 @@ from shared.changes import Author
 from shared.db import Connection, Database, Query, any_of
 from shared.errors import Conflict, Invalid, NotFound
 from shared.etags import Precondition
-from shared.feed import Feed, FeedEntity
-from shared.idempotency import Idempotency
 from shared.records import Records
 
 Values = Mapping[str, Any]
 Heir = int | Literal["none"] | None
 """Who gets the reports of someone who leaves: an employee, nobody ("none"), or not told."""
 
-records = Records("employee", employees, employees_versions, log, computed)
-idempotency = Idempotency(log)
-FEED = Feed("/employees", log, {"employee": FeedEntity(employees_versions, lambda row: {name: row[name] for name in FIELDS})})
+RECORDS = Records("employee", employees, employees_versions, log, computed)
 
 _GET = Query(select(*(employees.c[name] for name in FIELDS)).where(employees.c.id == bindparam("id")))
 _ADD_TOKEN = Query(insert(employee_tokens))
@@ -43,7 +39,7 @@ def unknown(employee_id: int) -> NotFound:
 def add(conn: Connection, values: Values, author: Author) -> dict[str, Any]:
     """Someone new. Raises Invalid and Conflict as `rules.check` does."""
     rules.check(conn, values, None)
-    added = records.add(conn, dict(values), author)
+    added = RECORDS.add(conn, dict(values), author)
     write_words(conn, added["id"], "", added["words"])
     return added
 
@@ -68,7 +64,7 @@ def remove(conn: Connection, employee_id: int, author: Author, condition: Precon
     before = _find(conn, employee_id, condition)
     hand_over(conn, employee_id, heir, author)
     write_words(conn, employee_id, before["words"], "")
-    records.remove(conn, before, author)
+    RECORDS.remove(conn, before, author)
 
 
 def hand_over(conn: Connection, leaver: int, heir: Heir, author: Author) -> None:
@@ -79,12 +75,12 @@ def hand_over(conn: Connection, leaver: int, heir: Heir, author: Author) -> None
     if reports and heir is None:
         raise Conflict(errors.has_reports(f"employee {leaver}", len(reports)), reports=len(reports))
     for report in reports:
-        records.change(conn, records.record(report), {"manager_id": None if heir == "none" else heir}, author)
+        RECORDS.change(conn, RECORDS.record(report), {"manager_id": None if heir == "none" else heir}, author)
 
 
 def rewrite(conn: Connection, before: Values, after: Values, author: Author) -> dict[str, Any]:
     """Write a state that was checked already."""
-    changed = records.change(conn, dict(before), dict(after), author)
+    changed = RECORDS.change(conn, dict(before), dict(after), author)
     write_words(conn, changed["id"], before["words"], changed["words"])
     return changed
 
@@ -106,7 +102,7 @@ def add_words(conn: Connection, people: Sequence[Values]) -> None:
 
 
 def _find(conn: Connection, employee_id: int, condition: Precondition) -> dict[str, Any]:
-    before = records.get(conn, employee_id)
+    before = RECORDS.get(conn, employee_id)
     if before is None:
         raise unknown(employee_id)
     condition.check(before["version"])

@@ -9,7 +9,7 @@ from employees import errors
 from employees.models import employees
 from employees.store import lines
 from shared.db import Connection, Query
-from shared.errors import Conflict, FieldError, Invalid
+from shared.errors import FieldError, Invalid, refuse
 from shared.words import fold
 
 _TAKEN = Query(
@@ -29,12 +29,7 @@ def check(conn: Connection, values: Mapping[str, Any], before: Mapping[str, Any]
 
     Invalid (422) lists every wrong field, taken ones too; Conflict (409) when values are taken and nothing else is wrong.
     """
-    wrong = [*wrong_dates(values), *_wrong_manager(conn, values, before)]
-    taken = _taken(conn, values, before)
-    if wrong:
-        raise Invalid(_told(wrong + taken), errors=wrong + taken)
-    if taken:
-        raise Conflict(_told(taken), errors=taken)
+    refuse(_taken(conn, values, before), [*wrong_dates(values), *_wrong_manager(conn, values, before)])
 
 
 def wrong_dates(values: Mapping[str, Any]) -> list[FieldError]:
@@ -85,7 +80,3 @@ def _taken(conn: Connection, values: Mapping[str, Any], before: Mapping[str, Any
         ("employee_number", number is not None and any(row[3] == number for row in others)),
     )
     return [FieldError(name, errors.TAKEN) for name, taken in found if taken]
-
-
-def _told(faults: Sequence[FieldError]) -> str:
-    return "; ".join(f"{fault.field}: {fault.message}" for fault in faults)

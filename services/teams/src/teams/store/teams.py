@@ -7,10 +7,10 @@ from sqlalchemy import bindparam, delete, func, insert, select
 
 from shared.changes import Author
 from shared.db import Connection, Database, Query
-from shared.errors import FieldError
+from shared.errors import FieldError, refuse
 from shared.etags import Precondition
 from shared.records import Record, Records
-from teams.errors import HasSubteams, NoSuchTeam, refuse
+from teams.errors import HasSubteams, NoSuchTeam
 from teams.models import FIELDS, MAX_DEPTH, computed, log, team_tokens, teams, teams_versions
 from teams.store import members, tree
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from employees.models import WRITABLE, log
-from employees.store import batches, exports, people
+from employees.store import exports, imports, people
 from shared.changes import Author, verify
 from shared.db import Database
 from shared.etags import Precondition
@@ -36,7 +36,7 @@ async def test_a_large_unit_among_small_ones_is_kept_or_leaves_nothing(db: Datab
         return people.change(conn, 1, {"title": "Lady"}, author, Precondition(None))
 
     spool = table(broken)
-    big = apply_all(db, spool, batches.importer(author), atomic=True, dry_run=False)
+    big = apply_all(db, spool, imports.importer(author), atomic=True, dry_run=False)
     await db.write(small("a"))
     _, _, kept, _, _ = await asyncio.gather(db.write(small("b")), db.write(again), big, db.write(small("c")), db.write(again))
     spool.close()

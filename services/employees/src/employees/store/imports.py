@@ -50,7 +50,7 @@ class _Batch:
     def __init__(self, conn: Connection, rows: Sequence[Row], author: Author) -> None:
         self._conn, self._author = conn, author
         keys = [fold(row["username"]) for row in rows]
-        found = (people.records.record(row) for row in conn.all(_PEOPLE, keys=keys))
+        found = (people.RECORDS.record(row) for row in conn.all(_PEOPLE, keys=keys))
         self._people = {person["username_key"]: person for person in found}
         named = {fold(name) for row in rows if (name := row.get("manager")) is not None}
         self._managers = {key: (id_, status) for key, id_, status in self._find(_MANAGERS, named)}
@@ -63,7 +63,7 @@ class _Batch:
             if row.get("status") == "inactive" and (person := self._people.get(key)) and person["status"] == "active"
         ]
         self._reports = dict.fromkeys(leaving, 0) | (lines.count_direct(conn, leaving) if leaving else {})
-        self._next_id = people.records.next_id(conn)
+        self._next_id = people.RECORDS.next_id(conn)
         self._created: list[dict[str, Any]] = []
         self._changed: list[tuple[dict[str, Any], dict[str, Any]]] = []
 
@@ -71,7 +71,7 @@ class _Batch:
         """Check every row, write those that may be, tell what became of each."""
         outcomes = [self._take(row) for row in rows]
         if self._created:
-            people.add_words(self._conn, people.records.add_many(self._conn, self._created, self._author))
+            people.add_words(self._conn, people.RECORDS.add_many(self._conn, self._created, self._author))
         for before, after in self._changed:
             people.rewrite(self._conn, before, after, self._author)
         return outcomes
