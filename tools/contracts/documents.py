@@ -38,6 +38,7 @@ def gateway_app(
         employees_url=employees_url,
         teams_url=teams_url,
         admin_password_file=password_file,
+        connect_timeout_ms=10_000,  # a busy machine must not be taken for a service that is not there
         **more,
     )
     return gateway.create_app(settings)

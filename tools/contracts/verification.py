@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import threading
 import warnings
 from pathlib import Path
 from typing import Any, Final
@@ -37,16 +38,7 @@ async def verify(consumer: str, world: World, pact: Path | None = None) -> str:
         event = asyncio.run_coroutine_threadsafe(_newest(world, name), loop).result(PATIENCE)
         return Sent(contents=msgspec.json.encode(event), metadata=None, content_type="application/json")
 
-    verifier = Verifier(world.service, host="127.0.0.1").add_source(pact or path_of(consumer, world.service))
-    verifier.add_transport(url=world.url).state_handler(become, teardown=False).set_coloured_output(enabled=False)
-    if consumer == "teams":
-        verifier.message_handler(produce)
-    kept = await asyncio.to_thread(_keeps, verifier)
-    report = verifier.output(strip_ansi=True)
-    with warnings.catch_warnings():  # the library leaves its helpers' sockets open: they go here and not in the middle of another test
-        warnings.simplefilter("ignore", ResourceWarning)
-        del verifier
-        gc.collect()
+    report, kept = await asyncio.to_thread(_verified, consumer, world, pact or path_of(consumer, world.service), become, produce)
     if faults:
         raise faults[0]
     if not kept:
@@ -54,12 +46,30 @@ async def verify(consumer: str, world: World, pact: Path | None = None) -> str:
     return report
 
 
-def _keeps(verifier: Verifier) -> bool:
+def _verified(consumer: str, world: World, pact: Path, become: Any, produce: Any) -> tuple[str, bool]:
+    """The report, and whether the pact is kept.
+
+    The library leaves its helpers' sockets to the collector. The verifier is known to nobody but this function, so that they are gone when
+    it returns, and not found open in the middle of another test.
+    """
+    verifier = Verifier(world.service, host="127.0.0.1").add_source(pact)
+    verifier.add_transport(url=world.url).state_handler(become, teardown=False).set_coloured_output(enabled=False)
+    if consumer == "teams":
+        verifier.message_handler(produce)
     try:
         verifier.verify()
+        kept = True
     except RuntimeError:
-        return False
-    return True
+        kept = False
+    report = verifier.output(strip_ansi=True)
+    for thread in threading.enumerate():
+        if thread.name.endswith("(process_request_thread)"):  # one that still answers holds its server
+            thread.join(PATIENCE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        del verifier
+        gc.collect()
+    return report, kept
 
 
 async def _newest(world: World, name: str) -> Any:
