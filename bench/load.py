@@ -1,4 +1,8 @@
-"""A closed-loop HTTP/1.1 load: a fixed number of connections, each with one request under way; every answer is checked."""
+"""An HTTP/1.1 load: a fixed number of connections, each with one request under way; every answer is checked.
+
+Closed loop: each connection asks again as soon as it was answered. With a pace, requests are due at fixed times, and what one waits for its
+turn counts as its latency.
+"""
 
 import asyncio
 import time
@@ -23,14 +27,23 @@ class Load:
     request: Request
     check: Check
     connections: int = 32
+    pace: float | None = None
+    """Requests a second; None is as many as are answered."""
+
+    def run(self, *, seconds: float, warmup: float, cpu: Callable[[], float]) -> "Result":
+        """One round; `cpu` gives the server's CPU seconds. A connection that the server closes counts as an error and is not replaced."""
+        return uvloop.run(_run(self, seconds, warmup, cpu))
 
 
 @dataclass
 class Result:
-    """What one round gave, within its measured time. Latencies in seconds, sorted."""
+    """What one round gave, within its measured time."""
 
     seconds: float = 0.0
+    count: int = 0
+    """Good answers."""
     latencies: list[float] = field(default_factory=list)
+    """Of good answers, in seconds, sorted: of all, or of a fair sample."""
     errors: int = 0
     cpu: float = 0.0
     """CPU seconds of the server."""
@@ -39,12 +52,12 @@ class Result:
 
     @property
     def rate(self) -> float:
-        return len(self.latencies) / self.seconds
+        return self.count / self.seconds
 
     @property
     def cpu_each(self) -> float:
         """CPU seconds of the server for one request."""
-        return self.cpu / max(1, len(self.latencies))
+        return self.cpu / max(1, self.count)
 
     def percentile(self, share: float) -> float:
         return self.latencies[min(len(self.latencies) - 1, int(len(self.latencies) * share))] if self.latencies else float("nan")
@@ -56,6 +69,7 @@ class _Round:
     def __init__(self, load: Load) -> None:
         self.load = load
         self.next = 0
+        self.started = time.perf_counter()
         self.open = True
         self.result: Result | None = None  # from the end of the warm-up to the end of the round
         self.errors = 0
@@ -112,18 +126,21 @@ class _Connection(asyncio.Protocol):
         self._body.clear()
         self._number = shared.next
         shared.next += 1
-        request = shared.load.request(self._number)
-        self._asked = time.perf_counter()
-        self._transport.write(request)
+        now = time.perf_counter()
+        due = now if shared.load.pace is None else shared.started + self._number / shared.load.pace
+        self._asked = due
+        if due > now:
+            asyncio.get_running_loop().call_later(due - now, self._send)
+        else:
+            self._send()
+
+    def _send(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(self._round.load.request(self._number))
 
     def _fail(self) -> None:
         self._round.errors += 1
         self._transport.abort()
-
-
-def run(load: Load, *, seconds: float, warmup: float, cpu: Callable[[], float]) -> Result:
-    """One round. A connection that the server closes counts as an error and is not replaced."""
-    return uvloop.run(_run(load, seconds, warmup, cpu))
 
 
 async def _run(load: Load, seconds: float, warmup: float, cpu: Callable[[], float]) -> Result:
@@ -146,4 +163,5 @@ async def _run(load: Load, seconds: float, warmup: float, cpu: Callable[[], floa
             transport.abort()
     result.errors = shared.errors + len(slow)
     result.latencies.sort()
+    result.count = len(result.latencies)
     return result

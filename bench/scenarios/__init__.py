@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from bench.scenarios import hop, lag, memory, reads, writes
+from bench.scenarios import hop, lag, memory, proxy, reads, writes
 from bench.scene import Figure, Scene
 
 SCENARIOS: Final[dict[str, Callable[[Scene], list[Figure]]]] = {
@@ -13,5 +13,6 @@ SCENARIOS: Final[dict[str, Callable[[Scene], list[Figure]]]] = {
     "create": writes.create,
     "size": reads.size,
     "hop": hop.measure,
+    "proxy": proxy.measure,
     "lag": lag.measure,
 }

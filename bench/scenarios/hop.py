@@ -10,7 +10,7 @@ from itsdangerous import URLSafeTimedSerializer
 
 from bench.load import Load
 from bench.machine import LOAD_CORE, SERVER_CORE
-from bench.rounds import Side, costs, interleave, rate, times
+from bench.rounds import Side, costs, interleave, rate, ratio, times
 from bench.scene import Figure, Scene
 from shared.testing.processes import Process
 
@@ -21,17 +21,17 @@ SECRET = "the peer's secret, of the same length as ours"
 def measure(scene: Scene) -> list[Figure]:
     with scene:
         upstream = _upstream(scene)
-        both = interleave(_ours(scene, upstream), _peer(scene, upstream), scene.scale)
-    ratio = both.ratio(lambda result: result.rate)
-    cpu = both.ratio(lambda result: 1 / max(result.cpu_each, 1e-9))
+        ours, peer = interleave([_ours(scene, upstream), _peer(scene, upstream)], scene.scale)
+    found = ratio(ours, peer, lambda result: result.rate)
+    cpu = ratio(ours, peer, lambda result: 1 / max(result.cpu_each, 1e-9))
     notes = [
-        costs("ours", both.first),
-        costs("peer", both.second),
+        costs("ours", ours),
+        costs("peer", peer),
         f"CPU of the gateway a request: {cpu[0]:.1f} × less than the peer's",
     ]
     notes.append("the upstream is a stand-in on the load's core; when load and upstream together fill it, ours is limited by them")
     what = "pass-through of an employee by id"
-    return [Figure("hop", what, f"≥ {LEAST:.0f} ×", rate(both.first), rate(both.second), times(ratio), ratio[0] >= LEAST, notes)]
+    return [Figure("hop", what, f"≥ {LEAST:.0f} ×", rate(ours), rate(peer), times(found), found[0] >= LEAST, notes)]
 
 
 def _upstream(scene: Scene) -> Process:

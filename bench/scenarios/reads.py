@@ -8,7 +8,7 @@ from urllib.parse import quote
 import httpx
 
 from bench.load import Load
-from bench.rounds import Side, costs, interleave, median_of, rate, times
+from bench.rounds import Side, costs, interleave, median_of, rate, ratio, times
 from bench.scene import READ_POOL, Figure, Scene
 from shared.testing.processes import Process
 
@@ -96,11 +96,11 @@ def page(scene: Scene) -> list[Figure]:
 def _beside_peer(scene: Scene, name: str, what: str, side: Callable[[Server], Side], least: float) -> Figure:
     rows = scene.scale.medium
     with scene:
-        both = interleave(side(ours(scene, rows)), side(peer(scene, rows)), scene.scale)
-    ratio = both.ratio(lambda result: result.rate)
-    notes = [costs("ours", both.first), costs("peer", both.second)]
+        mine, theirs = interleave([side(ours(scene, rows)), side(peer(scene, rows))], scene.scale)
+    found = ratio(mine, theirs, lambda result: result.rate)
+    notes = [costs("ours", mine), costs("peer", theirs)]
     what = f"{what}, of {rows:,}"
-    return Figure(name, what, f"≥ {least} ×", rate(both.first), rate(both.second), times(ratio), ratio[0] >= least, notes)
+    return Figure(name, what, f"≥ {least} ×", rate(mine), rate(theirs), times(found), found[0] >= least, notes)
 
 
 def size(scene: Scene) -> list[Figure]:
@@ -109,19 +109,19 @@ def size(scene: Scene) -> list[Figure]:
     with scene:
         large, small = ours(scene, scene.scale.large), ours(scene, scene.scale.small)
         for what, side in (("an employee by id", by_id), ("a page of 50", by_page)):
-            both = interleave(side(small), side(large), scene.scale)
-            ratio = both.ratio(lambda result: result.rate)
-            cpu = median_of(both.second, lambda result: result.cpu_each) / median_of(both.first, lambda result: result.cpu_each)
+            of_small, of_large = interleave([side(small), side(large)], scene.scale)
+            found = ratio(of_small, of_large, lambda result: result.rate)
+            cpu = median_of(of_large, lambda result: result.cpu_each) / median_of(of_small, lambda result: result.cpu_each)
             figures.append(
                 Figure(
                     "size",
                     f"{what}: {large.rows:,} beside {small.rows:,}",
                     "≤ 1.25 ×",
-                    rate(both.second),
-                    f"the small one: {rate(both.first)}",
-                    times(ratio),
-                    ratio[0] <= 1.25,
-                    [costs("large", both.second), costs("small", both.first), f"CPU of one request: {cpu:.2f} ×"],
+                    rate(of_large),
+                    f"the small one: {rate(of_small)}",
+                    times(found),
+                    found[0] <= 1.25,
+                    [costs("large", of_large), costs("small", of_small), f"CPU of one request: {cpu:.2f} ×"],
                 )
             )
     return figures

@@ -5,7 +5,7 @@ import itertools
 import msgspec
 
 from bench.load import Load
-from bench.rounds import Side, costs, interleave, rate, times
+from bench.rounds import Side, costs, interleave, rate, ratio, times
 from bench.scenarios.reads import Server, ours, peer
 from bench.scene import WRITE_POOL, Figure, Scene
 
@@ -52,8 +52,8 @@ def person(run: int, number: int) -> dict[str, str | int]:
 def create(scene: Scene) -> list[Figure]:
     rows = scene.scale.medium
     with scene:
-        both = interleave(creating(ours(scene, rows)), creating(peer(scene, rows, WRITE_POOL)), scene.scale)
-    ratio = both.ratio(lambda result: result.rate)
-    notes = [costs("ours", both.first), costs("peer", both.second)]
+        mine, theirs = interleave([creating(ours(scene, rows)), creating(peer(scene, rows, WRITE_POOL))], scene.scale)
+    found = ratio(mine, theirs, lambda result: result.rate)
+    notes = [costs("ours", mine), costs("peer", theirs)]
     what = f"durable creates, {CLIENTS} clients, after {rows:,}"
-    return [Figure("create", what, f"≥ {LEAST} ×", rate(both.first), rate(both.second), times(ratio), ratio[0] >= LEAST, notes)]
+    return [Figure("create", what, f"≥ {LEAST} ×", rate(mine), rate(theirs), times(found), found[0] >= LEAST, notes)]
