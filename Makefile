@@ -21,7 +21,7 @@ lock := $(bin)/uv pip compile --quiet --universal --generate-hashes --no-emit-in
 	--custom-compile-command "make lock" $(patsubst %,--no-emit-package %,$(notdir $(packages)))
 own := $(packages:%=%/pyproject.toml)
 
-.PHONY: help run import synthetic employees teams gateway test check fix contracts fuzz contract-score pacts openapi openapi-diff release independence skew bench lock clean
+.PHONY: help run import synthetic employees teams gateway test check fix contracts fuzz contract-score pacts openapi openapi-diff release independence skew bench bench-peers lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -87,9 +87,15 @@ skew: $(VENV)/.dev ## Mix services of the last release with today's
 bench: $(VENV)/.dev ## Run the benchmarks against the usual way of writing the same service
 	@exec $(bin)/python -m bench $(ARGS)
 
+bench-peers: $(VENV)/.dev ## Install the proxies that the benchmarks measure beside: Envoy, Traefik, fastify (npm), nginx and wrk (Debian, as root)
+	@$(pip) -r bench/proxies/requirements.txt
+	@npm ci --silent --no-audit --no-fund --prefix bench/proxies/fastify
+	@command -v wrk >/dev/null && test -x /usr/sbin/nginx || { apt-get update -qq && apt-get install -y -qq --no-install-recommends nginx-light wrk; } >/dev/null
+
 lock: $(VENV)/.dev ## Write the requirement files anew from the pyproject.toml files (ARGS=--upgrade takes newer releases)
 	$(lock) $(ARGS) --output-file requirements.txt $(own)
 	$(lock) $(ARGS) --output-file requirements-dev.txt --constraint requirements.txt --group pyproject.toml:dev $(own)
+	$(lock) $(ARGS) --output-file bench/proxies/requirements.txt bench/proxies/requirements.in
 
 openapi: $(VENV)/.dev ## Take over into the gateway's OpenAPI document what its services' documents say of what is forwarded
 	@$(bin)/python -m tools.openapi

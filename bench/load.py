@@ -152,7 +152,8 @@ async def _run(load: Load, seconds: float, warmup: float, cpu: Callable[[], floa
     started = time.perf_counter()
     shared.result = result
     await asyncio.sleep(seconds)
-    shared.result = None
+    if load.pace is None:  # of a paced load everything that was asked counts
+        shared.result = None
     result.seconds = time.perf_counter() - started
     result.cpu += cpu()
     result.load_cpu += time.process_time()

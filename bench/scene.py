@@ -4,7 +4,7 @@ import itertools
 import shutil
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +56,11 @@ class Figure:
     ratio: str
     reached: bool
     notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def unmeasured(cls, name: str, what: str, lacking: Sequence[str]) -> Self:
+        """The line of a scenario whose peers are not installed."""
+        return cls(name, what, "–", "–", "–", "–", False, [f"not measured for want of {', '.join(lacking)}: make bench-peers"])
 
 
 class Scene:

@@ -1,4 +1,5 @@
-"""What both gateways ask in the benchmark of the hop: a stand-in for employees that answers any id, as fast as it can.
+"""What both gateways ask in the benchmarks of the hop and of the search: a stand-in for both services that answers any id, and any list
+with ten people or teams, as fast as it can.
 
 python -m bench.peer.upstream PORT
 """
@@ -17,6 +18,14 @@ BODY = (
     b'"status":"active","hired_on":"2010-04-01","left_on":null,"external_id":"synthetic-1","version":1,'
     b'"created_at":"2026-11-22T07:49:09.123456Z","updated_at":"2026-11-22T07:49:09.123456Z"}'
 )
+TEAM = (
+    b'{"id":%d,"slug":"platform","name":"Platform","description":"Keeps the house running","parent_id":1,"external_id":null,"version":1,'
+    b'"created_at":"2026-11-22T07:49:09.123456Z","updated_at":"2026-11-22T07:49:09.123456Z"}'
+)
+PAGES = {
+    kind: b'{"items":[%b],"next":null}' % b",".join(item % number for number in range(1, 11))
+    for kind, item in ((b"/v1/employees", BODY), (b"/v1/teams", TEAM))
+}
 HEAD = (
     b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\netag: "1"\r\ncache-control: private, no-cache\r\nvary: Accept\r\n'
     b"x-request-id: 5f0c1b8e8f8e4a3f9d0f6d8c4b1a2e37\r\ncontent-length: %d\r\n\r\n"
@@ -32,11 +41,12 @@ class Upstream(asyncio.Protocol):
         self._parser.feed_data(data)
 
     def on_url(self, url: bytes) -> None:
-        last = url.rpartition(b"/")[2]
-        self._id = int(last) if last.isdigit() else 0
+        path = url.partition(b"?")[0]
+        last = path.rpartition(b"/")[2]
+        self._body = PAGES.get(path) or BODY % (int(last) if last.isdigit() else 0)
 
     def on_message_complete(self) -> None:
-        body = BODY % self._id
+        body = self._body
         self._transport.write(HEAD % len(body) + body)
 
 

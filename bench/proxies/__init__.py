@@ -171,5 +171,5 @@ http:
 _CAREFUL_TRAEFIK: Final = """
   middlewares:
     retry: {retry: {attempts: 2, initialInterval: 25ms}}
-    breaker: {circuitBreaker: {expression: "NetworkErrorRatio() > 0.30 || ResponseCodeRatio(500, 600, 0, 600) > 0.30"}}
+    breaker: {circuitBreaker: {expression: "NetworkErrorRatio() > 0.30"}}
 """

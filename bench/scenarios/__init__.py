@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from bench.scenarios import hop, lag, memory, proxy, reads, writes
+from bench.scenarios import compose, hop, lag, latency, memory, proxy, reads, trouble, writes
 from bench.scene import Figure, Scene
 
 SCENARIOS: Final[dict[str, Callable[[Scene], list[Figure]]]] = {
@@ -13,6 +13,9 @@ SCENARIOS: Final[dict[str, Callable[[Scene], list[Figure]]]] = {
     "create": writes.create,
     "size": reads.size,
     "hop": hop.measure,
+    "compose": compose.measure,
     "proxy": proxy.measure,
+    "latency": latency.measure,
+    "trouble": trouble.measure,
     "lag": lag.measure,
 }

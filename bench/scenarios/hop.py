@@ -20,7 +20,7 @@ SECRET = "the peer's secret, of the same length as ours"
 
 def measure(scene: Scene) -> list[Figure]:
     with scene:
-        upstream = _upstream(scene)
+        upstream = upstream_of(scene)
         ours, peer = interleave([_ours(scene, upstream), _peer(scene, upstream)], scene.scale)
     found = ratio(ours, peer, lambda result: result.rate)
     cpu = ratio(ours, peer, lambda result: 1 / max(result.cpu_each, 1e-9))
@@ -34,7 +34,8 @@ def measure(scene: Scene) -> list[Figure]:
     return [Figure("hop", what, f"≥ {LEAST:.0f} ×", rate(ours), rate(peer), times(found), found[0] >= LEAST, notes)]
 
 
-def _upstream(scene: Scene) -> Process:
+def upstream_of(scene: Scene) -> Process:
+    """The stand-in for both services, on the load's core."""
     folder = scene.subfolder("upstream")
     process = Process("upstream", [], folder)
     process.command = [sys.executable, "-m", "bench.peer.upstream", str(process.port)]

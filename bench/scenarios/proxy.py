@@ -3,14 +3,13 @@
 wrk asks, and nginx stands in for employees: both share the load's core and are fast enough that the gateway is what limits.
 """
 
-from collections.abc import Callable
 from typing import Final
 
 import httpx
 
 from bench.machine import LOAD_CORE, SERVER_CORE
 from bench.proxies import NEEDED, PLAIN, missing, nginx_upstream
-from bench.rounds import Side, costs, interleave, median_of, rate, ratio, times
+from bench.rounds import Results, Side, costs, interleave, median_of, rate, ratio, times
 from bench.scene import Figure, Scene
 from bench.wrk import Wrk
 from shared.testing.processes import Process
@@ -30,53 +29,38 @@ TARGETS: Final = {"nginx": 0.4, "fastify": 1.0}
 def measure(scene: Scene) -> list[Figure]:
     lacking = missing("wrk", *NEEDED.values())
     if lacking:
-        return [
-            Figure(
-                "proxy",
-                "pass-through beside plain proxies",
-                "–",
-                "–",
-                "–",
-                "–",
-                False,
-                [f"not measured: make bench-peers installs {lacking}"],
-            )
-        ]
+        return [Figure.unmeasured("proxy", "pass-through beside plain proxies", lacking)]
     with scene:
         upstream = nginx_upstream(scene, LOAD_CORE, BODY)
-        sides = [ours(scene, upstream), *(_plain(scene, upstream, name) for name in PLAIN)]
-        found = dict(zip([side.name for side in sides], interleave(sides, scene.scale), strict=True))
-    mine = found["ours"]
-    figures = []
-    for name in PLAIN:
-        theirs = found[name]
-        rates = ratio(mine, theirs, lambda result: result.rate)
-        cpu = median_of(mine, lambda result: result.cpu_each) / median_of(theirs, lambda result: result.cpu_each)
-        target = TARGETS.get(name)
-        notes = [costs(name, theirs), f"CPU of a request: ours {cpu:.1f} × that of {name}"]
-        if name == "nginx":
-            notes.insert(0, costs("ours", mine))
-        goal, reached = ("–", True) if target is None else (f"≥ {target} ×", rates[0] >= target)
-        figures.append(Figure("proxy", f"pass-through beside {name}", goal, rate(mine), rate(theirs), times(rates), reached, notes))
-    return figures
+        gateway, cookie = ours(scene, upstream)
+        sides = [plain("ours", gateway, scene, {"Cookie": cookie})]
+        sides += [plain(name, start(scene, upstream), scene, {}) for name, start in PLAIN.items()]
+        mine, *others = interleave(sides, scene.scale)
+    return [_figure(name, mine, theirs) for name, theirs in zip(PLAIN, others, strict=True)]
 
 
-def ours(scene: Scene, upstream: Process) -> Side:
-    """The gateway with a session; its log of requests goes to a file."""
+def _figure(name: str, mine: Results, theirs: Results) -> Figure:
+    rates = ratio(mine, theirs, lambda result: result.rate)
+    cpu = median_of(mine, lambda result: result.cpu_each) / median_of(theirs, lambda result: result.cpu_each)
+    target = TARGETS.get(name)
+    goal, reached = ("–", True) if target is None else (f"≥ {target} ×", rates[0] >= target)
+    notes = [costs("ours", mine)] if name == next(iter(PLAIN)) else []
+    notes += [costs(name, theirs), f"CPU of a request: ours {cpu:.1f} × that of {name}"]
+    return Figure("proxy", f"pass-through beside {name}", goal, rate(mine), rate(theirs), times(rates), reached, notes)
+
+
+def ours(scene: Scene, upstream: Process) -> tuple[Process, str]:
+    """The gateway, and the cookie of a session; its log of requests goes to a file."""
     roster = scene.roster()
     roster.gateway.core = SERVER_CORE
     roster.gateway.env["GATEWAY_EMPLOYEES_URL"] = upstream.url
     roster.start("gateway")
-    return _side("ours", roster.gateway, scene, {"Cookie": roster.log_in()})
+    return roster.gateway, roster.log_in()
 
 
-def _plain(scene: Scene, upstream: Process, name: str) -> Side:
-    return _side(name, PLAIN[name](scene, upstream), scene, {})
-
-
-def _side(name: str, server: Process, scene: Scene, headers: dict[str, str]) -> Side:
+def plain(name: str, server: Process, scene: Scene, headers: dict[str, str]) -> Side:
+    """A server asked by wrk, once its answer was found to be right."""
     answer = httpx.get(f"{server.url}{PATH}7", headers=headers)
     assert answer.json()["id"] == 7, f"{name}: {answer.text}"
     folder = scene.subfolder("wrk")
-    load: Callable[[], Wrk] = lambda: Wrk(server.port, PATH, {"Accept": "application/json", **headers}, folder)  # noqa: E731
-    return Side(name, server, load)
+    return Side(name, server, lambda: Wrk(server.port, PATH, {"Accept": "application/json", **headers}, folder))
