@@ -15,4 +15,4 @@ def test_every_scenario_runs(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     rows = dict.fromkeys(line.split()[0] for line in done.stdout.splitlines() if line.endswith((" yes", " no")))
-    assert list(rows) == "import export employee page create size hop compose proxy latency trouble lag".split()
+    assert list(rows) == ["import", "export", "employee", "page", "create", "size", "hop", "compose", "proxy", "latency", "trouble", "lag"]
