@@ -12,8 +12,9 @@ from quart import Quart
 
 from employees import create_app
 from employees.config import Settings
+from shared.feedclient import Event
 from shared.testing.processes import Roster
-from teams.clients import RULES, Event
+from teams.clients import RULES
 
 PATIENCE = 20.0
 

@@ -11,10 +11,12 @@ import structlog
 from sqlalchemy import select
 
 from shared.db import Database, Query
+from shared.feedclient import Event, FeedFault
+from shared.following import Position
 from shared.migrate import upgrade
 from shared.testing.callers import Signer
-from teams.clients import Employees, Event, FeedFault
-from teams.follower import AUTHOR, Follower, person_of
+from teams.clients import EmployeeState, feed_of_employees
+from teams.follower import AUTHOR, follower_of, person_of
 from teams.models import people
 from teams.store import projection
 from tools.contracts.asked import employees_by_teams as feed
@@ -50,8 +52,8 @@ async def opened(template: bytes, folder: Path) -> AsyncIterator[Database]:
 async def step(db: Database, *exchanges: Exchange) -> list[tuple[Any, ...]]:
     """Let the follower read once for each exchange; whom teams knows then."""
     with make("teams", "employees", exchanges).serve("127.0.0.1", raises=True) as server:
-        employees = Employees(str(server.url).rstrip("/"), KEY)
-        follower = Follower(db, employees, structlog.get_logger(), wait=1, longest_pause=1)
+        employees = feed_of_employees(str(server.url).rstrip("/"), KEY)
+        follower = follower_of(employees, db, structlog.get_logger(), wait=1, longest_pause=1)
         try:
             for _ in exchanges:
                 await follower.step()
@@ -62,8 +64,8 @@ async def step(db: Database, *exchanges: Exchange) -> list[tuple[Any, ...]]:
 
 async def know(db: Database, events: Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:
     """Take in events as the follower does; whom teams knows then."""
-    at = await projection.position(db)
-    read = [msgspec.convert(event, Event) for event in events]
+    at = await projection.POSITIONS.read(db)
+    read = [msgspec.convert(event, Event[EmployeeState]) for event in events]
     persons = [person for event in read if (person := person_of(event))]
     await db.write(lambda conn: projection.apply(conn, at, persons, read[-1].id, AUTHOR))
     return sorted(await db.all(KNOWN))
@@ -71,7 +73,7 @@ async def know(db: Database, events: Sequence[dict[str, Any]]) -> list[tuple[Any
 
 async def complete(db: Database) -> None:
     """Have the end of the feed reached."""
-    at = await projection.position(db)
+    at = await projection.POSITIONS.read(db)
     await db.write(lambda conn: projection.finish_reading(conn, at, AUTHOR))
 
 
@@ -103,14 +105,14 @@ async def test_the_feed_when_nothing_is_new(template: bytes, tmp_path: Path) -> 
 async def test_the_feed_before_anything_has_happened(template: bytes, tmp_path: Path) -> None:
     async with opened(template, tmp_path) as db:
         assert await step(db, feed.NOTHING) == []
-        assert (await projection.position(db)).complete
+        assert (await projection.POSITIONS.read(db)).complete
 
 
 async def test_the_feed_of_a_restored_directory(template: bytes, tmp_path: Path) -> None:
     async with opened(template, tmp_path) as db:
         await know(db, [plain(feed.HIRED) | {"id": "e0.4"}])
         await step(db, feed.GONE)
-        assert await projection.position(db) == projection.Position(None, 2, False)
+        assert await projection.POSITIONS.read(db) == Position(None, 2, False)
 
 
 @pytest.mark.parametrize("exchange", [feed.DATABASE_AWAY, feed.NOT_TRUSTED], ids=lambda one: one.description)

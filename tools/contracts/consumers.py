@@ -10,7 +10,8 @@ import msgspec
 
 from gateway.clients import UPSTREAMS, Employee, Membership, Page, Person, Team
 from gateway.clients.answers import Placed
-from teams.clients import Event
+from shared.feedclient import Event
+from teams.clients import EmployeeState
 from tools.contracts.asked import PAIRS
 from tools.contracts.differences import Difference, Document, operations
 from tools.contracts.pacts import path_of
@@ -20,7 +21,7 @@ TYPES: Final[dict[tuple[str, str], tuple[Any, ...]]] = {
     ("employees", "get_employee"): (Employee,),
     ("employees", "list_employees"): (Page[Employee], Page[Person]),
     ("employees", "list_reports"): (Page[Placed], Page[Employee]),
-    ("employees", "list_changes"): (list[Event],),
+    ("employees", "list_changes"): (list[Event[EmployeeState]],),
     ("teams", "get_team"): (Team,),
     ("teams", "list_teams"): (Page[Team],),
     ("teams", "list_subteams"): (Page[Team],),

@@ -12,6 +12,7 @@ import msgspec
 import teams.clients
 from gateway.clients import UPSTREAMS
 from shared.converters import MAX_ID
+from shared.feedclient import ASKS, Event
 
 Document = Mapping[str, Any]
 Schema = Mapping[str, Any]
@@ -57,7 +58,7 @@ def links() -> list[Link]:
         for rule in rules
     ]
     (feed,) = teams.clients.RULES.iter_rules()
-    asks, reads = teams.clients.ASKS, (list[teams.clients.Event],)
+    asks, reads = ASKS, (list[Event[teams.clients.EmployeeState]],)
     return [
         *found,
         Link(consumer="teams", owner="employees", operation=feed.endpoint, method="GET", path=feed.rule, asks=asks, reads=reads),

@@ -93,7 +93,7 @@ async def empty(world: World) -> None:
 async def left(world: World) -> None:
     await empty(world)
     gone = projection.Person(2, "bob", "active", True, "2026-11-22T07:49:09.123456Z", 4)
-    at = await projection.position(world.db)
+    at = await projection.POSITIONS.read(world.db)
     await world.db.write(lambda conn: projection.apply(conn, at, [gone], "e1.4", Author("service:employees-feed", "feed")))
 
 

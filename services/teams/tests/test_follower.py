@@ -12,14 +12,18 @@ from shared.changes import Author
 from shared.db import Database
 from shared.errors import Problem
 from shared.etags import Precondition
+from shared.feedclient import FeedFault
+from shared.following import Follower, Position
 from shared.identity import Trust, Verifier
 from shared.testing.callers import Signer
-from teams.clients import Employees, FeedFault
-from teams.follower import Follower
-from teams.store import lists, members, projection
+from teams.clients import EmployeeState, feed_of_employees
+from teams.follower import follower_of
+from teams.store import lists, members
+from teams.store.projection import POSITIONS
 
 AddTeam = Callable[..., Awaitable[int]]
 Join = Callable[..., Awaitable[None]]
+Reader = Follower[EmployeeState]
 SIGNER = Signer("teams")
 
 
@@ -40,17 +44,17 @@ def capture() -> Capture:
 
 
 @pytest_asyncio.fixture
-async def follower(db: Database, feed: Any, capture: Capture) -> AsyncIterator[Follower]:
+async def follower(db: Database, feed: Any, capture: Capture) -> AsyncIterator[Reader]:
     log = structlog.wrap_logger(None, processors=[capture])
-    found = Follower(db, Employees(feed.url, SIGNER.private_key), log, wait=1, longest_pause=0.05)
+    found = follower_of(feed_of_employees(feed.url, SIGNER.private_key), db, log, wait=1, longest_pause=0.05)
     yield found
     await found.stop()
 
 
-async def settle(follower: Follower) -> None:
+async def settle(follower: Reader) -> None:
     """Read until the feed's end was reached once."""
     while await follower.step():
-        if (await projection.position(follower._db)).complete:
+        if (await POSITIONS.read(follower._db)).complete:
             return
 
 
@@ -64,7 +68,7 @@ async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_it_asks_signed_and_goes_on_where_it_was(db: Database, feed: Any, follower: Follower) -> None:
+async def test_it_asks_signed_and_goes_on_where_it_was(db: Database, feed: Any, follower: Reader) -> None:
     feed.add(1, "created")
     feed.add(2, "created")
     feed.most = 1
@@ -77,7 +81,7 @@ async def test_it_asks_signed_and_goes_on_where_it_was(db: Database, feed: Any, 
 
 
 async def test_deletes_and_statuses_arrive_whatever_is_delivered_twice(
-    db: Database, feed: Any, follower: Follower, add_team: AddTeam, join: Join
+    db: Database, feed: Any, follower: Reader, add_team: AddTeam, join: Join
 ) -> None:
     team = await add_team("core")
     for employee in (1, 2, 3):
@@ -93,7 +97,7 @@ async def test_deletes_and_statuses_arrive_whatever_is_delivered_twice(
     await follower.step()
     await follower.step()
     assert await shown(db, team) == [1, 2]
-    assert follower.ended == 1
+    assert follower.effects == 1
     ended = [event for event in await _changes(db) if event["type"].endswith("deleted")]
     assert [(event["data"], event["actor"]) for event in ended] == [(None, "service:employees-feed")]
 
@@ -105,7 +109,7 @@ async def _changes(db: Database) -> list[dict[str, Any]]:
 
 
 async def test_a_restored_directory_is_read_from_its_beginning(
-    db: Database, feed: Any, follower: Follower, add_team: AddTeam, join: Join, capture: Capture
+    db: Database, feed: Any, follower: Reader, add_team: AddTeam, join: Join, capture: Capture
 ) -> None:
     team = await add_team("core")
     for employee in (1, 2, 3):
@@ -116,21 +120,21 @@ async def test_a_restored_directory_is_read_from_its_beginning(
     del feed.events[1:]
     feed.add(3, "created", born="2026")
     await settle(follower)
-    assert (await projection.position(db)).reading == 2
+    assert (await POSITIONS.read(db)).reading == 2
     await settle(follower)
     assert await shown(db, team) == [1], "2 is not there any more, 3 is somebody else"
-    assert [event["event"] for event in capture.told] == ["the directory of employees was restored; its feed is read from the beginning"]
+    assert [event["event"] for event in capture.told] == ["a followed service was restored; its feed is read from the beginning"]
 
 
 @pytest.mark.parametrize("status", [401, 500, 503, 302, 404])
-async def test_no_answer_is_no_news(db: Database, feed: Any, follower: Follower, status: int) -> None:
+async def test_no_answer_is_no_news(db: Database, feed: Any, follower: Reader, status: int) -> None:
     feed.add(1, "created")
     feed.fails = [status]
     with pytest.raises(FeedFault, match=str(status)):
         await follower.step()
-    assert await projection.position(db) == projection.Position(None, 1, False)
+    assert await POSITIONS.read(db) == Position(None, 1, False)
     await settle(follower)
-    assert (await projection.position(db)).cursor == "first.1"
+    assert (await POSITIONS.read(db)).cursor == "first.1"
 
 
 EVENT = '{"id": "first.1", "type": "roster.employee.deleted", "subject": "employee/1", "time": "2026-11-22T08:00:00.000000Z", "data": null}'
@@ -150,15 +154,15 @@ EVENT = '{"id": "first.1", "type": "roster.employee.deleted", "subject": "employ
         f"[{EVENT}]".replace("first.1", "first.\\u0661x"),
     ],
 )
-async def test_a_broken_batch_is_not_applied(db: Database, feed: Any, follower: Follower, body: str) -> None:
+async def test_a_broken_batch_is_not_applied(db: Database, feed: Any, follower: Reader, body: str) -> None:
     feed.bodies = [body.encode()]
     with pytest.raises(FeedFault):
         await follower.step()
-    assert await projection.position(db) == projection.Position(None, 1, False)
+    assert await POSITIONS.read(db) == Position(None, 1, False)
 
 
 async def test_it_runs_on_its_own_and_survives_an_outage(
-    db: Database, feed: Any, follower: Follower, add_team: AddTeam, join: Join, capture: Capture
+    db: Database, feed: Any, follower: Reader, add_team: AddTeam, join: Join, capture: Capture
 ) -> None:
     team = await add_team("core")
     await join(team, 1)
@@ -178,7 +182,7 @@ async def test_it_runs_on_its_own_and_survives_an_outage(
 
     await eventually(gone)
     await eventually(lambda: _is(follower.report()["status"] == "following"))
-    assert [event["event"] for event in capture.told] == ["employees can't be followed at the moment", "employees can be followed again"]
+    assert [event["event"] for event in capture.told] == ["a service can't be followed at the moment", "a service can be followed again"]
 
 
 async def _is(value: bool) -> bool:
@@ -194,11 +198,11 @@ async def test_a_reader_killed_between_reading_and_applying_repeats_nothing(db: 
     feed.most = 1
     log = structlog.wrap_logger(None, processors=[Capture()])
     for _ in range(60):
-        follower = Follower(db, Employees(feed.url, ""), log, wait=1, longest_pause=0.05)
+        follower = follower_of(feed_of_employees(feed.url, ""), db, log, wait=1, longest_pause=0.05)
         await follower.start()
         await asyncio.sleep(0.005)
         await follower.stop()
-    last = Follower(db, Employees(feed.url, ""), log, wait=0, longest_pause=0.05)
+    last = follower_of(feed_of_employees(feed.url, ""), db, log, wait=0, longest_pause=0.05)
     await settle(last)
     await last.stop()
     assert await shown(db, team) == []
@@ -214,17 +218,15 @@ async def test_two_processes_follow_without_doing_anything_twice(db: Database, f
         feed.add(employee, "deleted")
     feed.most = 3
     log = structlog.wrap_logger(None, processors=[Capture()])
-    both = [Follower(db, Employees(feed.url, ""), log, wait=0, longest_pause=0.05) for _ in range(2)]
+    both = [follower_of(feed_of_employees(feed.url, ""), db, log, wait=0, longest_pause=0.05) for _ in range(2)]
     await asyncio.gather(*(settle(one) for one in both))
     for one in both:
         await one.stop()
-    assert sum(one.ended for one in both) == 20
+    assert sum(one.effects for one in both) == 20
     assert await shown(db, team) == []
 
 
-async def test_someone_added_while_their_tombstone_comes_is_no_orphan(
-    db: Database, feed: Any, follower: Follower, add_team: AddTeam
-) -> None:
+async def test_someone_added_while_their_tombstone_comes_is_no_orphan(db: Database, feed: Any, follower: Reader, add_team: AddTeam) -> None:
     teams = [await add_team(f"t{number}") for number in range(30)]
     author, anyhow = Author("account:1", "r"), Precondition(None)
     feed.add(1, "created")
@@ -244,11 +246,11 @@ async def test_someone_added_while_their_tombstone_comes_is_no_orphan(
     assert not await put(teams[0])
     page = await lists.MEMBERSHIPS.page(db, {"employee_id": [1]})
     assert page.rows == []
-    assert follower.ended <= sum(results)
+    assert follower.effects <= sum(results)
 
 
-async def test_a_feed_that_is_gone_from_its_beginning_is_a_fault(db: Database, feed: Any, follower: Follower) -> None:
+async def test_a_feed_that_is_gone_from_its_beginning_is_a_fault(db: Database, feed: Any, follower: Reader) -> None:
     feed.fails = [410]
     with pytest.raises(FeedFault, match="beginning"):
         await follower.step()
-    assert (await projection.position(db)).reading == 1
+    assert (await POSITIONS.read(db)).reading == 1

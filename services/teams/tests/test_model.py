@@ -142,7 +142,7 @@ class Real:
         return await self.allowed(lambda conn: members.remove(conn, self.ids[number], self.who(who), ANY, AUTHOR))
 
     async def person(self, who: int, status: str) -> bool:
-        at = await projection.position(self.db)
+        at = await projection.POSITIONS.read(self.db)
         seq = int(at.cursor or 0) + 1
         event = projection.Person(self.who(who), "x", "inactive" if status == "deleted" else status, status == "deleted", "then", seq)
         await self.db.write(lambda conn: projection.apply(conn, at, [event], str(seq), AUTHOR))

@@ -5,13 +5,14 @@ from typing import Any
 from blinker import Namespace
 
 from shared.db import Change, Database
+from shared.following import Follower
 from shared.lifecycle import keep_database, make_database
 from shared.observe import logger
 from shared.service import Service, create_service
-from teams.clients import Employees
+from teams.clients import EmployeeState, feed_of_employees
 from teams.config import Settings, check, load_settings
 from teams.contract import CONTRACT
-from teams.follower import Follower
+from teams.follower import follower_of
 from teams.routes import BLUEPRINTS
 
 signals = Namespace()
@@ -54,9 +55,9 @@ def create_app(settings: Settings | None = None) -> Service:
     return app
 
 
-def make_follower(settings: Settings, db: Database, log: Any) -> Follower | None:
+def make_follower(settings: Settings, db: Database, log: Any) -> Follower[EmployeeState] | None:
     """What follows employees, or None when teams runs alone."""
     if not settings.employees_url:
         return None
-    employees = Employees(settings.employees_url, settings.signing_key)
-    return Follower(db, employees, log, wait=settings.feed_wait, longest_pause=settings.feed_retry)
+    feed = feed_of_employees(settings.employees_url, settings.signing_key)
+    return follower_of(feed, db, log, wait=settings.feed_wait, longest_pause=settings.feed_retry)

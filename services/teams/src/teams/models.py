@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, MetaData,
 
 from shared.changes import log_tables
 from shared.db import exact_text
+from shared.following import follower_table
 from shared.records import versions
 from shared.words import fold, words
 
@@ -88,14 +89,7 @@ people = Table(
 )
 Index("ix_people_reading", people.c.reading)
 
-follower = Table(
-    "follower",
-    metadata,
-    Column("feed", Text, primary_key=True),
-    Column("cursor", Text),  # of the last event applied; null before the first
-    Column("reading", BigInteger, nullable=False),  # counts the times that the feed was begun from its beginning
-    Column("complete", Boolean, nullable=False),  # whether this reading has reached the feed's end once
-)
+follower = follower_table(metadata)
 
 
 def computed(values: Mapping[str, Any]) -> dict[str, Any]:

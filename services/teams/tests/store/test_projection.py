@@ -10,6 +10,7 @@ from sqlalchemy import select
 from shared.changes import Author
 from shared.db import Connection, Database, Query
 from shared.errors import Invalid
+from shared.following import Position
 from teams.models import follower, people
 from teams.store import lists
 from teams.store import projection as store
@@ -31,7 +32,7 @@ def deleted(employee_id: int, seq: int) -> Person:
 
 
 async def apply(db: Database, *events: Person, cursor: str | None = None) -> int:
-    at = await store.position(db)
+    at = await store.POSITIONS.read(db)
     return await db.write(lambda conn: store.apply(conn, at, events, cursor or str(events[-1].seq), AUTHOR))
 
 
@@ -67,17 +68,17 @@ async def test_who_is_deleted_leaves_every_team_once(db: Database, add_team: Add
 
 async def test_a_batch_read_at_another_place_is_not_applied(db: Database, add_team: AddTeam, join: Join) -> None:
     await join(await add_team("core"), 1)
-    at = await store.position(db)
+    at = await store.POSITIONS.read(db)
     await apply(db, active(1, 1))
     assert await db.write(lambda conn: store.apply(conn, at, [deleted(1, 2)], "2", AUTHOR)) == 0
-    assert (await store.position(db)).cursor == "1"
+    assert (await store.POSITIONS.read(db)).cursor == "1"
     assert await db.all(EVERYONE) == [(1, "active", False)]
 
 
 async def test_effect_and_cursor_are_one(db: Database, add_team: AddTeam, join: Join) -> None:
     team = await add_team("core")
     await join(team, 1)
-    at = await store.position(db)
+    at = await store.POSITIONS.read(db)
 
     def broken(conn: Connection) -> None:
         assert store.apply(conn, at, [active(1, 1), deleted(1, 2)], "2", AUTHOR) == 1
@@ -85,7 +86,7 @@ async def test_effect_and_cursor_are_one(db: Database, add_team: AddTeam, join: 
 
     with pytest.raises(RuntimeError, match="the end"):
         await db.write(broken)
-    assert (await store.position(db), await members_of(db, team), await db.all(EVERYONE)) == (at, [1], [])
+    assert (await store.POSITIONS.read(db), await members_of(db, team), await db.all(EVERYONE)) == (at, [1], [])
     assert await apply(db, active(1, 1), deleted(1, 2)) == 1
 
 
@@ -104,16 +105,16 @@ async def test_a_new_reading_buries_whom_it_does_not_meet(db: Database, add_team
     for employee in (1, 2, 3, 4):
         await join(team, employee)
     await apply(db, active(1, 1), active(2, 2), active(3, 3))
-    await db.write(lambda conn: store.finish_reading(conn, store.Position("3", 1, False), AUTHOR))
-    at = await store.position(db)
-    assert at == store.Position("3", 1, True)
-    await db.write(lambda conn: store.read_anew(conn, at))
-    await db.write(lambda conn: store.read_anew(conn, at))
-    assert await store.position(db) == store.Position(None, 2, False)
+    await db.write(lambda conn: store.finish_reading(conn, Position("3", 1, False), AUTHOR))
+    at = await store.POSITIONS.read(db)
+    assert at == Position("3", 1, True)
+    await db.write(lambda conn: store.POSITIONS.read_anew(conn, at))
+    await db.write(lambda conn: store.POSITIONS.read_anew(conn, at))
+    assert await store.POSITIONS.read(db) == Position(None, 2, False)
     reborn = active(3, 2, born="2026", username="someone-else")
     assert await apply(db, active(1, 1), reborn) == 1, "the id is another person's now"
     assert await members_of(db, team) == [1, 2, 4], "until the reading's end, 2 is as it was"
-    now = await store.position(db)
+    now = await store.POSITIONS.read(db)
     assert await db.write(lambda conn: store.finish_reading(conn, now, AUTHOR)) == 1
     assert await db.write(lambda conn: store.finish_reading(conn, now, AUTHOR)) == 0
     assert await members_of(db, team, active_only=False) == [1, 4], "nobody ever knew of 4"

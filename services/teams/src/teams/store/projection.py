@@ -7,16 +7,17 @@ reading starts; who was not met by its end is no longer there, and is taken for 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import bindparam, insert, select, update
 
 from shared.changes import Author
-from shared.db import Connection, Database, Query, any_of
+from shared.db import Connection, Query, any_of
+from shared.following import Position, Positions
 from teams.models import follower, people
 from teams.store import members
 
-FEED = "employees"
+POSITIONS: Final = Positions(follower, "employees")
 _CHUNK = 500
 
 
@@ -32,24 +33,7 @@ class Person:
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
-    """How far the feed was read: the cursor of the last event applied (None: before the first), and whether its end was reached once."""
-
-    cursor: str | None
-    reading: int
-    complete: bool
-
-
 _COLUMNS = ("username", "status", "deleted", "born", "seq", "reading")
-_position = select(follower.c.cursor, follower.c.reading, follower.c.complete).where(follower.c.feed == FEED)
-_POSITION = Query(_position)
-_FIRST_POSITION = Query(insert(follower))
-_MOVE = Query(
-    update(follower)
-    .where(follower.c.feed == FEED)
-    .values(cursor=bindparam("new_cursor"), reading=bindparam("new_reading"), complete=bindparam("new_complete"))
-)
 _KNOWN = Query(select(people).where(any_of(people.c.employee_id, "employee_ids")))
 _ADD = Query(insert(people))
 _CHANGE = Query(
@@ -66,18 +50,12 @@ _UNSEEN = Query(
 _BURY = Query(update(people).where(any_of(people.c.employee_id, "employee_ids")).values(deleted=True))
 
 
-async def position(db: Database) -> Position:
-    """Where to read on."""
-    row = await db.one(_POSITION)
-    return Position(None, 1, False) if row is None else Position(*row)
-
-
 def apply(conn: Connection, at: Position, events: Sequence[Person], cursor: str, author: Author) -> int:
     """Take in a batch that was read at `at`; the number of memberships that ended.
 
     Nothing happens when the position is another one by now: someone else has applied what follows it.
     """
-    if _position_now(conn) != at:
+    if not POSITIONS.move(conn, at, replace(at, cursor=cursor)):
         return 0
     known = {row[0]: (Person(*row[:6]), row[6]) for row in conn.all(_KNOWN, employee_ids=sorted({one.employee_id for one in events}))}
     new = known.keys() ^ {one.employee_id for one in events}
@@ -94,38 +72,18 @@ def apply(conn: Connection, at: Position, events: Sequence[Person], cursor: str,
         met[event.employee_id] = after
     conn.run_many(_ADD, [_row(one, at.reading, "", "employee_id") for one in met.values() if one.employee_id in new])
     conn.run_many(_CHANGE, [_row(one, at.reading, "new_", "known_id") for one in met.values() if one.employee_id not in new])
-    _move(conn, replace(at, cursor=cursor))
     return members.end_all_of_people(conn, gone, author) if gone else 0
 
 
 def finish_reading(conn: Connection, at: Position, author: Author) -> int:
     """The feed's end was reached: whom an earlier reading knew and this one did not meet is gone. The number of memberships that ended."""
-    if at.complete or _position_now(conn) != at:
+    if at.complete or not POSITIONS.move(conn, at, replace(at, complete=True)):
         return 0
     ended = 0
     while ids := [id_ for (id_,) in conn.all(_UNSEEN, reading=at.reading)]:
         conn.run(_BURY, employee_ids=ids)
         ended += members.end_all_of_people(conn, ids, author)
-    _move(conn, replace(at, complete=True))
     return ended
-
-
-def read_anew(conn: Connection, at: Position) -> None:
-    """Go back to the feed's beginning: its cursor is from before a restore."""
-    if _position_now(conn) == at:
-        _move(conn, Position(None, at.reading + 1, False))
-
-
-def _position_now(conn: Connection) -> Position:
-    row = conn.one(_POSITION)
-    if row is None:
-        conn.run(_FIRST_POSITION, feed=FEED, cursor=None, reading=1, complete=False)
-        return Position(None, 1, False)
-    return Position(*row)
-
-
-def _move(conn: Connection, to: Position) -> None:
-    conn.run(_MOVE, new_cursor=to.cursor, new_reading=to.reading, new_complete=to.complete)
 
 
 def _row(one: Person, reading: int, prefix: str, id_name: str) -> dict[str, Any]:

@@ -1,0 +1,114 @@
+"""Reading the feed of another service (`shared.feed` serves it): over a pool of kept connections, signed, and never in pieces."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
+from urllib.parse import urlencode
+
+import httpx
+import msgspec
+
+from shared.feed import MEDIA_TYPE
+from shared.pool import Pool, PoolTransport
+
+ASKS: Final = ("after", "wait", "limit")
+"""The query parameters that a feed is asked with."""
+
+BATCH: Final = 500
+MAX_BODY: Final = 16 * 1024 * 1024
+PATIENCE: Final = 10.0
+"""Seconds that an answer may take beyond the time that it was asked to wait."""
+
+State = TypeVar("State")
+
+
+class FeedFault(Exception):
+    """The feed can't be read at the moment; the message says why."""
+
+
+class FeedGone(Exception):
+    """The cursor is from before a restore of the service: the feed is to be read from its beginning."""
+
+
+class Event(msgspec.Struct, Generic[State], frozen=True):
+    """One change; `id` is the cursor to go on with, `data` is null when the record was deleted."""
+
+    id: str
+    type: str
+    subject: str
+    time: str
+    data: State | None = None
+
+    @property
+    def seq(self) -> int:
+        """Its place in the log."""
+        return seq_of(self.id)
+
+    @property
+    def deleted(self) -> bool:
+        """Whether the record is gone."""
+        return self.type.endswith(".deleted") or self.data is None
+
+    def id_of(self, entity: str) -> int | None:
+        """The id of the record that it is about; None when that is no `entity`."""
+        found, _, id_ = self.subject.partition("/")
+        return int(id_) if found == entity and id_.isdigit() else None
+
+
+def seq_of(cursor: str) -> int:
+    """The place in the log that a cursor names. Raises ValueError."""
+    return int(cursor.rpartition(".")[2])
+
+
+class FeedClient(Generic[State]):
+    """The feed at a `path` of the service at `origin`. Making one connects to nothing.
+
+    `state` is what is read of a record; `bearer` gives the assertion of who asks, and is None where nobody need say.
+    """
+
+    def __init__(self, origin: str, path: str, state: type[State], bearer: Callable[[], str] | None) -> None:
+        self._path = path
+        self._bearer = bearer
+        self._pool = Pool(origin, size=2)
+        transport = PoolTransport(self._pool, max_body=MAX_BODY)
+        self._client = httpx.AsyncClient(transport=transport, base_url=self._pool.base_url, trust_env=False, follow_redirects=False)
+        self._decode = msgspec.json.Decoder(list[Event[state]]).decode  # type: ignore[valid-type]  # a type that is known when it runs
+
+    async def changes(self, after: str | None, *, wait: int) -> list[Event[State]]:
+        """The events after a cursor (None: from the first), waiting for the first one up to `wait` seconds. Raises FeedGone, FeedFault."""
+        query = {name: value for name, value in zip(ASKS, (after, wait, BATCH), strict=True) if value is not None}
+        deadline = asyncio.get_running_loop().time() + wait + PATIENCE
+        try:
+            response = await self._client.get(
+                f"{self._path}?{urlencode(query)}",
+                headers=self._headers(),
+                timeout=httpx.Timeout(wait + PATIENCE, connect=2.0),
+                extensions={"deadline": deadline},
+            )
+        except httpx.HTTPError as error:
+            raise FeedFault(f"{type(error).__name__}: {error}") from error
+        if response.status_code == httpx.codes.GONE:
+            raise FeedGone
+        if response.status_code != httpx.codes.OK:
+            raise FeedFault(f"status {response.status_code}")
+        if response.headers.get("content-type", "").partition(";")[0] != MEDIA_TYPE:
+            raise FeedFault("the answer is no batch of events")
+        return self._events(response.content)
+
+    def _events(self, content: bytes) -> list[Event[State]]:
+        try:
+            events = self._decode(content)
+            places = [event.seq for event in events]
+        except (msgspec.MsgspecError, ValueError) as error:
+            raise FeedFault(f"the answer is no batch of events: {error}") from error
+        if places != sorted(set(places)):
+            raise FeedFault("the events are out of order")
+        return events
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._bearer()}"} if self._bearer else {}
+
+    async def aclose(self) -> None:
+        """Cut every connection."""
+        await self._client.aclose()
+        await self._pool.aclose()
