@@ -82,6 +82,11 @@ class Fake:
         """`request` is "GET /v1/employees/7"."""
         self._answers[request] = answer or Told(**told)
 
+    def in_turn(self, request: str, *answers: Mapping[str, Any]) -> None:
+        """One answer after another; the last one stays."""
+        left = [Told(**answer) for answer in answers]
+        self._answers[request] = lambda seen: left.pop(0) if len(left) > 1 else left[0]
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         seen = await self._note(scope, receive)
         answer = self._answers.get(f"{seen.method} {seen.path}", Told({"detail": "there is no such thing"}, 404))

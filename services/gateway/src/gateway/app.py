@@ -17,6 +17,7 @@ from gateway.edge import GatewayEdge, Policies, Route, Table, own_routes, routes
 from gateway.errors import NotLoggedIn
 from gateway.forward import Forwarder
 from gateway.passwords import Passwords
+from gateway.resilience import RESPECTED, TRY_SHARE, Calls, Figures
 from gateway.routes import BLUEPRINTS
 from gateway.routes.context import EXTENSION, Parts
 from gateway.sessions import COOKIE, ISSUER, SCOPE_KEY, Session, SessionCookies, Sessions
@@ -43,10 +44,10 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
     cookies = SessionCookies(config.session_keys(settings))
     sessions = Sessions(db, cookies, idle=settings.session_idle, absolute=settings.session_absolute, clock=clock, log=log)
     minter = Minter(ISSUER, settings.signing_key)
-    pools = {"employees": _pool(settings, settings.employees_url), "teams": _pool(settings, settings.teams_url)}
+    calls = {"employees": _calls(settings, settings.employees_url), "teams": _calls(settings, settings.teams_url)}
     bearers = {name: partial(_bearer, minter, name) for name in UPSTREAMS}
-    upstreams = {name: Upstream(name, rules, pools[name], bearers[name]) for name, rules in UPSTREAMS.items()}
-    edge = GatewayEdge(sessions, {name: Forwarder(pool, name, bearers[name]) for name, pool in pools.items()}, _policies(settings), log)
+    upstreams = {name: Upstream(name, rules, calls[name], bearers[name]) for name, rules in UPSTREAMS.items()}
+    edge = GatewayEdge(sessions, {name: Forwarder(calls[name], name, bearers[name]) for name in UPSTREAMS}, _policies(settings), log)
     app = create_service(
         "gateway",
         settings,
@@ -60,6 +61,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
         endpoints=[_listed(upstream, rule) for upstream, rule in public_rules()],
         log=log,
     )
+    app.extensions["metrics"].registry.register(Figures(calls))
     _harden_cookie(app)
     edge.table = Table(routes_of(_own_routes(app)))
     parts = Parts(upstreams["employees"], upstreams["teams"], sessions, Passwords(), cookies.conceal)
@@ -94,8 +96,13 @@ def _caller(request: Request) -> Caller:
     return session.caller
 
 
-def _pool(settings: Settings, origin: str) -> Pool:
-    return Pool(origin, size=settings.pool_size, connect_timeout=settings.connect_timeout_ms / 1000)
+def _calls(settings: Settings, origin: str) -> Calls:
+    """The way to a service. One that does not answer within half of what a first try has by default counts as failing, or after 250 ms."""
+    connect = settings.connect_timeout_ms / 1000
+    pool = Pool(origin, size=settings.pool_size, connect_timeout=connect)
+    feeds = Pool(origin, size=settings.upstream_feeds, connect_timeout=connect)
+    respected = min(RESPECTED, TRY_SHARE / 2 * settings.request_timeout_ms / 1000)
+    return Calls(pool, feeds, requests=settings.upstream_requests, transfers=settings.upstream_transfers, respected=respected)
 
 
 def _bearer(minter: Minter, service: str, caller: Caller) -> str:

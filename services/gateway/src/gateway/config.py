@@ -14,6 +14,7 @@ from shared.pool import Origin
 PREFIX: Final = "GATEWAY"
 MIN_KEY: Final = 32
 
+Places = Annotated[int, Meta(ge=1, le=10_000)]
 Seconds = Annotated[int, Meta(ge=1, le=31_536_000)]
 
 
@@ -34,6 +35,9 @@ class Settings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields
     admin_password_file: str = "var/admin-password"  # noqa: S105 - a path
     pool_size: Annotated[int, Meta(ge=1, le=1_000)] = 80
     connect_timeout_ms: Annotated[int, Meta(ge=10, le=10_000)] = 250
+    upstream_requests: Places = 64
+    upstream_transfers: Places = 16
+    upstream_feeds: Places = 200
 
 
 def load_settings() -> Settings:
@@ -45,7 +49,7 @@ def load_settings() -> Settings:
 
 def check(settings: Settings) -> None:
     """Refuse (SettingsError) what types alone can't."""
-    faults = [*_key_faults(settings), *_address_faults(settings)]
+    faults = [*_key_faults(settings), *_address_faults(settings), *_limit_faults(settings)]
     if settings.open:
         faults.append("GATEWAY_OPEN: the gateway is never open: it is who tells callers apart")
     if faults:
@@ -74,6 +78,13 @@ def _key_faults(settings: Settings) -> list[str]:
     except KeyFault as fault:
         faults.append(f"GATEWAY_SIGNING_KEY: {fault}")
     return faults
+
+
+def _limit_faults(settings: Settings) -> list[str]:
+    needed = settings.upstream_requests + settings.upstream_transfers
+    if settings.pool_size < needed:
+        return [f"GATEWAY_POOL_SIZE: at least {needed} are needed: a connection for each of the requests and transfers under way"]
+    return []
 
 
 def _address_faults(settings: Settings) -> list[str]:

@@ -106,7 +106,7 @@ async def test_a_forwarded_request_carries_an_assertion_and_nothing_of_the_sessi
 
 async def test_a_client_may_ask_for_its_own_deadline(house: Any, viewer: Any) -> None:
     house.employees.on("GET /v1/employees/7", json={"id": 7})
-    for asked, most in ((None, 1700), ("1000", 850), ("99999", 8500)):
+    for asked, most in ((None, 765), ("1000", 382), ("99999", 3825)):  # of 85 %, what a first try gets
         await viewer.get(FORWARDED, headers={"X-Request-Timeout-Ms": asked} if asked else {})
         assert most / 2 < int(house.employees.seen.pop().headers["x-request-timeout-ms"]) <= most
 

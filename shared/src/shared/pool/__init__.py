@@ -1,6 +1,8 @@
 """Kept HTTP/1.1 connections to one origin, for the forwarder and as the transport of an httpx client."""
 
+from shared.pool.encode import Body
 from shared.pool.errors import (
+    Abandoned,
     ConnectFailed,
     ConnectionLost,
     ConnectTimeout,
@@ -16,6 +18,8 @@ from shared.pool.response import Response
 from shared.pool.transport import PoolTransport
 
 __all__ = [
+    "Abandoned",
+    "Body",
     "ConnectFailed",
     "ConnectTimeout",
     "ConnectionLost",

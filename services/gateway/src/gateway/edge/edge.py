@@ -88,13 +88,13 @@ class GatewayEdge:
             if route.upstream is None or session is None:
                 await self._app(scope, receive, secured)
             else:
-                await self._forward(self._forwards[route.upstream], scope, receive, secured, session.caller)
+                await self._forward(self._forwards[route.upstream], route, scope, receive, secured, session.caller)
         except Problem as problem:
             if exchange.status:
                 raise
             await send_problem(problem, scope, secured)
 
-    async def _forward(self, forwarder: Forwarder, scope: Any, receive: Any, secured: "_Secured", caller: Caller) -> None:
+    async def _forward(self, forwarder: Forwarder, route: Route, scope: Any, receive: Any, secured: "_Secured", caller: Caller) -> None:
         exchange = exchange_of(scope)
         try:
             await forwarder(
@@ -105,6 +105,7 @@ class GatewayEdge:
                 request_id=exchange.request_id,
                 traceparent=exchange.traceparent,
                 deadline=for_services(exchange),
+                lane=route.lane,
                 extra=secured.headers,
             )
         except ClientGone:

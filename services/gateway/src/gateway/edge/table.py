@@ -11,6 +11,7 @@ from typing import Final
 from werkzeug.routing import Rule as WerkzeugRule
 
 from gateway.clients.rules import public_rules
+from gateway.resilience import LaneName
 from shared.operations import ROLES, Operation, Policy
 
 MAX_ID: Final = b"9223372036854775807"
@@ -30,6 +31,7 @@ class Route:
     upstream: str | None = None
     detour: "tuple[bytes, Route] | None" = None
     """A query parameter, and the route that answers instead of this one when the query has it."""
+    lane: LaneName = "requests"
     public: bool = field(init=False)
     roles: frozenset[str] = field(init=False)
 
@@ -90,7 +92,7 @@ def routes_of(own: Iterable[Route]) -> list[Route]:
         if (mine is None) != (rule.detour is None):
             raise ValueError(f"{rule.method} {rule.path}: answered twice, or its detour is missing")
         detour = (rule.detour.encode(), mine) if rule.detour is not None and mine is not None else None
-        routes.append(Route(rule.name, rule.method, rule.path, rule.allow, rule.budget, upstream, detour))
+        routes.append(Route(rule.name, rule.method, rule.path, rule.allow, rule.budget, upstream, detour, rule.lane))
     return [*ours.values(), *routes]
 
 

@@ -1,0 +1,1 @@
+SHED = (b"x-load-shed", b"1")
