@@ -44,13 +44,13 @@ def health_blueprint(checks: Mapping[str, Check], metrics: Metrics | None, detai
     health = Blueprint("health", __name__)
 
     @health.get("/livez")
-    @operation(allow=PUBLIC, responses={200: Alive})
+    @operation(allow=PUBLIC, responses={200: Alive}, kind="health")
     async def livez() -> Response:
         """Whether the process answers at all."""
         return respond({"status": "alive"})
 
     @health.get("/readyz")
-    @operation(allow=PUBLIC, responses={200: Ready}, problems={503: NotReady})
+    @operation(allow=PUBLIC, responses={200: Ready}, problems={503: NotReady}, kind="health")
     async def readyz() -> Response:
         """Whether the service can do its work; 503 naming what is missing."""
         if getattr(current_app, "stopping", False):
@@ -67,7 +67,7 @@ def health_blueprint(checks: Mapping[str, Check], metrics: Metrics | None, detai
     if metrics is not None:
 
         @health.get("/metrics")
-        @operation(allow=PUBLIC, responses={200: bytes}, response_types=("text/plain",))
+        @operation(allow=PUBLIC, responses={200: bytes}, response_types=("text/plain",), kind="health")
         async def scrape() -> Response:
             """Figures in Prometheus' text format."""
             return Response(metrics.text(), content_type=METRICS_TYPE)

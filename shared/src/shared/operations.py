@@ -5,6 +5,7 @@ with a route that has none, so nothing is open by oversight.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final, TypedDict, TypeVar, Unpack, get_args
@@ -12,6 +13,7 @@ from typing import Any, Final, TypedDict, TypeVar, Unpack, get_args
 import msgspec
 
 from shared.deprecation import notices
+from shared.shedding import Kind
 
 ROLES: Final = ("feed", "viewer", "editor", "admin")  # each may do what those before it may
 JSON_TYPE: Final = "application/json"
@@ -58,7 +60,8 @@ class Told(TypedDict, total=False):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Operation:
-    """The data behind one view. `budget` is in seconds and replaces the service's own; `math.inf` is no limit."""
+    """The data behind one view. `budget` is in seconds and replaces the service's own; `math.inf` is no limit. Without a `kind` it is a
+    read or a write, by its method."""
 
     name: str
     allow: Policy
@@ -70,6 +73,7 @@ class Operation:
     problems: Mapping[int, Any]
     budget: float | None
     waits: bool
+    kind: Kind | None
     body_optional: bool
     notices: Mapping[str, str]
     told: Told
@@ -86,6 +90,7 @@ def operation(
     problems: Sequence[int] | Mapping[int, Any] = (),
     budget: float | None = None,
     waits: bool = False,
+    kind: Kind | None = None,
     body_optional: bool = False,
     deprecated: date | None = None,
     sunset: date | None = None,
@@ -96,7 +101,8 @@ def operation(
     `query` and `body` are Structs that refuse unknown fields: the view gets them as keyword arguments `query` and `body`
     (a body may also be `Upload`; with `body_optional`, `body` is None for a request without any). `responses` maps a
     status to a Struct or None (no content); `response_types` other than JSON are for streams. One that `waits` (a long poll)
-    is ended with a 503 when the service stops. `problems` are the statuses it may answer besides those that follow from the rest, or
+    is ended with a 503 when the service stops. One that waits is a feed to `shared.shedding`, one without an end a transfer, unless `kind`
+    says another. `problems` are the statuses it may answer besides those that follow from the rest, or
     map them to a Struct that derives from `shared.openapi.ProblemDocument` where the problem has members of its own.
     One that is `deprecated` since a day says so in its answers and in the document, and from which day on it may be gone (`sunset`).
     `told` is for the document alone.
@@ -117,6 +123,7 @@ def operation(
             problems=dict(problems) if isinstance(problems, Mapping) else dict.fromkeys(problems),
             budget=budget,
             waits=waits,
+            kind=kind or ("feed" if waits else "transfer" if budget == math.inf else None),
             body_optional=body_optional,
             notices=notices(deprecated, sunset),
             told=told,

@@ -13,7 +13,7 @@ from gateway.admin import ensure_admin
 from gateway.clients import UPSTREAMS, Rule, Upstream, public_rules
 from gateway.config import Settings
 from gateway.contract import CONTRACT
-from gateway.edge import GatewayEdge, Policies, Route, Table, own_routes, routes_of
+from gateway.edge import MOST, GatewayEdge, Policies, Route, Table, own_routes, routes_of
 from gateway.errors import NotLoggedIn
 from gateway.forward import Forwarder
 from gateway.passwords import Passwords
@@ -59,6 +59,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
         middleware=edge.before,
         contract=CONTRACT,
         endpoints=[_listed(upstream, rule) for upstream, rule in public_rules()],
+        longest=MOST,
         log=log,
     )
     app.extensions["metrics"].registry.register(Figures(calls))

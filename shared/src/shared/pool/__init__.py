@@ -13,11 +13,12 @@ from shared.pool.errors import (
     ReadTimeout,
 )
 from shared.pool.origin import Origin
-from shared.pool.pool import Pool
+from shared.pool.pool import SERVER_KEEP_ALIVE, Pool
 from shared.pool.response import Response
 from shared.pool.transport import PoolTransport
 
 __all__ = [
+    "SERVER_KEEP_ALIVE",
     "Abandoned",
     "Body",
     "ConnectFailed",
