@@ -12,6 +12,7 @@ TESTS ?=
 MINUTES ?= 5
 WORKERS ?= auto
 ARGS ?=
+SERVICE ?=
 
 bin := $(VENV)/bin
 packages := shared services/employees services/teams services/gateway
@@ -21,7 +22,7 @@ lock := $(bin)/uv pip compile --quiet --universal --generate-hashes --no-emit-in
 	--custom-compile-command "make lock" $(patsubst %,--no-emit-package %,$(notdir $(packages)))
 own := $(packages:%=%/pyproject.toml)
 
-.PHONY: help run import synthetic employees teams gateway test check fix contracts fuzz contract-score pacts openapi openapi-diff release independence skew bench bench-peers lock clean
+.PHONY: help run restart import synthetic employees teams gateway test check fix contracts fuzz contract-score pacts openapi openapi-diff release independence skew bench bench-peers lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -29,6 +30,9 @@ help: ## Show this list
 
 run: $(VENV)/.run ## Start the three services here: data in ROSTER_VAR=var, ports from ROSTER_PORT_BASE=8000, Ctrl-C stops them
 	@exec $(bin)/python -m tools.run --var "$(ROSTER_VAR)" --port-base "$(ROSTER_PORT_BASE)" $(ARGS)
+
+restart: $(VENV)/.run ## Restart the services of a running `make run`, or SERVICE=name only, without refusing anybody
+	@exec $(bin)/python -m tools.restart --var "$(ROSTER_VAR)" $(SERVICE)
 
 import: $(VENV)/.run ## Load DIR/employees.csv, teams.csv and memberships.csv through the running gateway
 	@exec $(bin)/python -m tools.import_directory --var "$(ROSTER_VAR)" --port-base "$(ROSTER_PORT_BASE)" $(ARGS) "$(DIR)"

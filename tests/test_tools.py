@@ -1,7 +1,6 @@
 """The command-line tools, without a server: what they write, and what they say when something is wrong."""
 
 import csv
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 
 from tools import import_directory, run, synthetic
 from tools.client import Gateway, Refused
-from tools.processes import Fault, check_ports, lock_folder
+from tools.processes import Fault, listening, lock_folder
 from tools.settings import Place, make_keys, make_services
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -103,9 +102,12 @@ def test_a_run_holds_its_folder_against_another(tmp_path: Path) -> None:
 
 
 def test_a_port_in_use_is_named(free_port: int) -> None:
-    check_ports({"gateway": free_port})
-    with socket.create_server(("127.0.0.1", free_port)), pytest.raises(Fault, match=f"port {free_port} .for gateway. is in use"):
-        check_ports({"gateway": free_port})
+    with listening({"gateway": free_port}) as sockets:
+        assert sockets["gateway"].getsockname() == ("127.0.0.1", free_port)
+        with pytest.raises(Fault, match=f"port {free_port} .for gateway. is in use"), listening({"gateway": free_port}):
+            raise AssertionError("two listen on one port")
+    with listening({"gateway": free_port}):
+        pass
 
 
 def test_keys_are_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ with `Connection: close`: who sends it requests has time to notice, and to let g
 what runs within `graceful_timeout` seconds. SIGINT, and a second SIGTERM, leave the first part out.
 """
 
+import asyncio
 import gc
 import logging
 import os
@@ -21,6 +22,8 @@ from shared.pool import SERVER_KEEP_ALIVE
 from shared.protocol import Protocol
 
 BACKLOG = 2048
+FIRST_REQUEST = 1.0
+"""Seconds that a connection's first request has to arrive when the service takes no further connections."""
 
 
 class StartFault(Exception):
@@ -85,6 +88,18 @@ class _Server(uvicorn.Server):
             self._leaves_at = time.monotonic() + self._lame_duck
         else:
             super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's, which would reset the connections that were just taken and whose first request is on its way."""
+        for server in self.servers:
+            server.close()
+        until = time.monotonic() + FIRST_REQUEST
+        while time.monotonic() < until and self._awaits_first_requests():  # noqa: ASYNC110 - a connection tells nobody
+            await asyncio.sleep(0.01)
+        await super().shutdown(sockets)
+
+    def _awaits_first_requests(self) -> bool:
+        return any(isinstance(found, Protocol) and found.cycle is None for found in self.server_state.connections)
 
     async def on_tick(self, counter: int) -> bool:
         """As uvicorn's, ten times a second; ends the service when its time as a lame duck is over."""
