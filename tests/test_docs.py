@@ -111,6 +111,13 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_tests_that_are_named_exist(page: Path) -> None:
+    """Links whose text is a test's name lead to the file that has it."""
+    named = re.findall(r"\[((?:test_|Test)\w+)\]\(([^)#\s]+)\)", page.read_text("utf-8"))
+    assert [name for name, file in named if not re.search(rf"\b{name}\b", (page.parent / file).read_text("utf-8"))] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_files_that_are_named_exist(page: Path) -> None:
     """Paths in code marks that begin with a folder of the project."""
     named = re.findall(r"`((?:docs|tests|tools|shared|services|deploy|bench)/[\w./-]*)`", page.read_text("utf-8"))

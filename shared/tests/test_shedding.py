@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from shared.edge import Edge
 from shared.shedding import Kind, Limiter, Shed
 from shared.testing import notes
 from shared.testing.callers import Signer
@@ -131,6 +132,24 @@ class LimiterMachine(RuleBasedStateMachine):
 
 LimiterMachine.TestCase.settings = settings(max_examples=60, deadline=None)
 TestLimiter = LimiterMachine.TestCase
+
+
+async def test_a_place_is_free_before_the_client_knows_and_asks_again() -> None:
+    limiter = Limiter()
+    busy: list[int] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"1", "more_body": True})
+        await send({"type": "http.response.body", "body": b"2"})
+
+    async def send(message: Any) -> None:
+        busy.append(limiter.busy["read"])
+
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
+    await Edge(app, limiter=limiter)(scope, None, send)
+    assert busy == [1, 1, 0]
+    assert limiter.busy["read"] == 0
 
 
 async def test_a_refusal_comes_before_the_body_is_read_and_says_when_to_come_again() -> None:

@@ -62,10 +62,9 @@ class Edge:
         token = current.set(exchange)
         self._metrics.in_flight += 1
         sender = _Sender(send, exchange, self._stopping)
-        kind: Kind | None = None
         try:
             if self._limiter is not None:
-                kind = self._admit(self._limiter, scope)
+                sender.place = self._take_on(self._limiter, scope, exchange)
             await self._serve(scope, receive, sender, exchange, headers.get(b"x-request-timeout-ms"))
         except Problem as problem:
             await self._answer(problem, scope, sender)
@@ -74,15 +73,15 @@ class Edge:
             await self._answer(InternalError(UNEXPECTED), scope, sender)
         finally:
             self._metrics.in_flight -= 1
-            seconds = self._finish(scope, exchange)
-            if self._limiter is not None and kind is not None:
-                self._limiter.leave(kind, seconds if exchange.status < 400 else None)
+            sender.finish()
+            self._finish(scope, exchange)
             current.reset(token)
 
-    def _admit(self, limiter: Limiter, scope: Any) -> Kind:
-        kind = self._kinds.get(scope["path"]) or ("read" if scope["method"] in SAFE else "write")
+    def _take_on(self, limiter: Limiter, scope: Any, exchange: Exchange) -> Callable[[], None]:
+        """What gives the place back that this request has taken. Raises Shed."""
+        kind: Kind = self._kinds.get(scope["path"]) or ("read" if scope["method"] in SAFE else "write")
         limiter.admit(kind)
-        return kind
+        return lambda: limiter.leave(kind, time.monotonic() - exchange.started if exchange.status < 400 else None)
 
     async def _answer(self, problem: Problem, scope: Any, send: Any) -> None:
         """What went wrong in front of Quart; an answer that has begun is left broken, so that its reader knows."""
@@ -108,24 +107,24 @@ class Edge:
                 return
         await self.app(scope, receive, send)
 
-    def _finish(self, scope: Any, exchange: Exchange) -> float:
+    def _finish(self, scope: Any, exchange: Exchange) -> None:
         seconds = time.monotonic() - exchange.started
         method = scope["method"] if scope["method"] in METHODS else "other"
         self._metrics.observe(exchange.operation, method, exchange.status, seconds)
         if self._access_log is not None:
             self._access_log.write(scope, exchange, seconds)
-        return seconds
 
 
 class _Sender:
     """Adds the headers of every answer, and takes down what was sent."""
 
-    __slots__ = ("_exchange", "_send", "_stopping")
+    __slots__ = ("_exchange", "_send", "_stopping", "place")
 
     def __init__(self, send: Any, exchange: Exchange, stopping: Callable[[], bool]) -> None:
         self._send = send
         self._exchange = exchange
         self._stopping = stopping
+        self.place: Callable[[], None] | None = None
 
     def __call__(self, message: Any) -> Any:
         if message["type"] == "http.response.start":
@@ -139,7 +138,15 @@ class _Sender:
                 message["headers"].append((b"connection", b"close"))
         elif message["type"] == "http.response.body":
             self._exchange.sent += len(message.get("body", b""))
+            if not message.get("more_body", False):
+                self.finish()
         return self._send(message)
+
+    def finish(self) -> None:
+        """Give the place back before the client knows, who may ask again at once; the second time is nothing."""
+        place, self.place = self.place, None
+        if place is not None:
+            place()
 
 
 def arrived_on_loopback(scope: Any) -> bool:

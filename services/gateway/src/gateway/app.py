@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from quart import Quart, Request
 
@@ -30,6 +30,8 @@ from shared.pool import Pool
 from shared.service import Service, create_service
 
 DESCRIPTION = "The door to the directory: log-in, routing, and what is put together from several services."
+LOG_INS: Final = 0.1
+"""How much of what may be under way log-ins may be: each costs as much as a thousand reads."""
 
 
 def create_app(settings: Settings | None = None, *, clock: Callable[[], float] = time.time) -> Service:
@@ -65,7 +67,8 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
     app.extensions["metrics"].registry.register(Figures(calls))
     _harden_cookie(app)
     edge.table = Table(routes_of(_own_routes(app)))
-    parts = Parts(upstreams["employees"], upstreams["teams"], sessions, Passwords(), cookies.conceal)
+    passwords = Passwords(most=int(LOG_INS * len(UPSTREAMS) * settings.upstream_requests))
+    parts = Parts(upstreams["employees"], upstreams["teams"], sessions, passwords, cookies.conceal)
     app.extensions[EXTENSION] = parts
     _live(app, db, parts, settings)
     return app

@@ -1,9 +1,11 @@
 """Both ways through the gateway meet the same policies, and every route has one."""
 
+import asyncio
 import math
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gateway import create_app
 from gateway.clients import UPSTREAMS
@@ -65,3 +67,14 @@ async def test_an_open_breaker_takes_optional_parts_only(house: Any, viewer: Any
     strict = await viewer.get("/v1/employees/7?expand=teams", headers={"Prefer": "handling=strict"})
     assert strict.status_code == 503
     assert "Retry-After" in strict.headers
+
+
+async def test_log_ins_leave_room_for_others(open_house: Any, settings: Settings) -> None:
+    async with open_house(replace(settings, upstream_requests=10)) as house:
+        browser = house.browser()
+        wrong = {"username": "editor", "password": "wrong battery staple horse"}
+        answers = await asyncio.gather(*(browser("POST", "/v1/session", json=wrong) for _ in range(30)))
+        statuses = [answer.status_code for answer in answers]
+        assert set(statuses) == {401, 503}
+        assert {answer.json()["type"] for answer in answers if answer.status_code == 503} == {"urn:roster:problem:overloaded"}
+        assert (await browser.log_in("editor")).cookie
