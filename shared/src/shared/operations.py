@@ -60,8 +60,7 @@ class Told(TypedDict, total=False):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Operation:
-    """The data behind one view. `budget` is in seconds and replaces the service's own; `math.inf` is no limit. Without a `kind` it is a
-    read or a write, by its method."""
+    """The data behind one view. `budget` is in seconds and replaces the service's own; `math.inf` is no limit."""
 
     name: str
     allow: Policy
@@ -73,10 +72,14 @@ class Operation:
     problems: Mapping[int, Any]
     budget: float | None
     waits: bool
-    kind: Kind | None
     body_optional: bool
     notices: Mapping[str, str]
     told: Told
+
+    @property
+    def kind(self) -> Kind | None:
+        """What it is to `shared.shedding` besides a read or a write: what waits is a feed, what has no end of its own a transfer."""
+        return "feed" if self.waits else "transfer" if self.budget == math.inf else None
 
 
 def operation(
@@ -90,7 +93,6 @@ def operation(
     problems: Sequence[int] | Mapping[int, Any] = (),
     budget: float | None = None,
     waits: bool = False,
-    kind: Kind | None = None,
     body_optional: bool = False,
     deprecated: date | None = None,
     sunset: date | None = None,
@@ -101,8 +103,7 @@ def operation(
     `query` and `body` are Structs that refuse unknown fields: the view gets them as keyword arguments `query` and `body`
     (a body may also be `Upload`; with `body_optional`, `body` is None for a request without any). `responses` maps a
     status to a Struct or None (no content); `response_types` other than JSON are for streams. One that `waits` (a long poll)
-    is ended with a 503 when the service stops. One that waits is a feed to `shared.shedding`, one without an end a transfer, unless `kind`
-    says another. `problems` are the statuses it may answer besides those that follow from the rest, or
+    is ended with a 503 when the service stops. `problems` are the statuses it may answer besides those that follow from the rest, or
     map them to a Struct that derives from `shared.openapi.ProblemDocument` where the problem has members of its own.
     One that is `deprecated` since a day says so in its answers and in the document, and from which day on it may be gone (`sunset`).
     `told` is for the document alone.
@@ -123,7 +124,6 @@ def operation(
             problems=dict(problems) if isinstance(problems, Mapping) else dict.fromkeys(problems),
             budget=budget,
             waits=waits,
-            kind=kind or ("feed" if waits else "transfer" if budget == math.inf else None),
             body_optional=body_optional,
             notices=notices(deprecated, sunset),
             told=told,

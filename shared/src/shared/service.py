@@ -21,7 +21,7 @@ from shared.config import ServiceSettings, SettingsError
 from shared.edge import Edge
 from shared.errors import Forbidden
 from shared.exchange import exchange_of
-from shared.health import Check, Detail, health_blueprint
+from shared.health import PROBES, Check, Detail, health_blueprint
 from shared.home import home_blueprint
 from shared.identity import OPEN, Caller, KeyFault, Trust, Verifier, bearer
 from shared.json import MsgspecProvider
@@ -62,7 +62,7 @@ class Service(Quart):
         super().__init__(name, static_folder=None, template_folder=None)
         converters.install(self.url_map)
         self._operations: dict[str, tuple[Any, Operation]] = {}
-        self.kinds: dict[str, Kind] = {}
+        self.kinds: dict[str, Kind] = dict.fromkeys(PROBES, "health")
         """By path, of the operations that are no ordinary reads or writes."""
 
     def create_url_adapter(self, request: Any) -> MapAdapter | None:
@@ -193,10 +193,16 @@ def create_service(
     app.register_blueprint(home_blueprint(name, version, description, endpoints, docs=settings.docs))
     app.extensions["openapi"] = cache(lambda: make_document(app, name, version, description, contract))
     app.adopt_operations()
-    app.asgi_app = Edge(  # type: ignore[method-assign]  # Quart's documented way to put middleware in front
-        middleware(app.asgi_app) if middleware else app.asgi_app,
-        metrics=metrics,
-        log=log,
+    inner = middleware(app.asgi_app) if middleware else app.asgi_app
+    app.asgi_app = _edge(app, inner, name, settings, limiter)  # type: ignore[method-assign]  # Quart's documented way to put middleware in front
+    return app
+
+
+def _edge(app: Service, inner: Any, name: str, settings: ServiceSettings, limiter: Limiter | None) -> Edge:
+    return Edge(
+        inner,
+        metrics=app.extensions["metrics"],
+        log=app.extensions["log"],
         access_log=AccessLog(name) if settings.access_log else None,
         timeout=settings.request_timeout_ms / 1000,
         loopback_only=settings.open,
@@ -204,7 +210,6 @@ def create_service(
         limiter=limiter,
         kinds=app.kinds,
     )
-    return app
 
 
 def _check_graceful(settings: ServiceSettings, longest: float) -> None:
