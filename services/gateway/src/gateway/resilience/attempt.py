@@ -4,6 +4,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from gateway.resilience.breaker import Breaker, Outcome
+from gateway.resilience.refusals import BreakerOpen
 from shared.pool import ConnectFailed, ConnectionLost, PoolError, ProtocolViolation, ReadTimeout, Response
 from shared.shedding import SHED
 
@@ -14,14 +15,21 @@ NOT_IMPLEMENTED: Final = 501
 
 
 class Attempt:
-    """Holds a place in the lane's bulkhead and a ticket of the breaker; gives both back exactly once."""
+    """Holds a place in the lane's bulkhead, which it is given, and a ticket of the breaker; gives both back exactly once.
+
+    Making one raises BreakerOpen, and gives the place back.
+    """
 
     __slots__ = ("_began", "_breaker", "_failing", "_lane", "_settled", "_ticket")
 
-    def __init__(self, lane: "Lane", breaker: Breaker, ticket: int) -> None:
+    def __init__(self, lane: "Lane", breaker: Breaker) -> None:
+        try:
+            self._ticket = breaker.admit(probe=lane.probes)
+        except BreakerOpen:
+            lane.bulkhead.leave()
+            raise
         self._lane = lane
         self._breaker = breaker
-        self._ticket = ticket
         self._settled = False
         self._began = time.monotonic()
 

@@ -161,7 +161,9 @@ class Lane:
         fresh: bool = False,
     ) -> Response:
         breaker = self.calls.reads if method in SAFE else self.calls.writes
-        attempt = await self._admit(breaker, until)
+        if not self.bulkhead.try_enter():
+            await self._wait(breaker, until)
+        attempt = Attempt(self, breaker)
         try:
             if until is not None:
                 left = until - time.monotonic() - HOP
@@ -175,19 +177,11 @@ class Lane:
         attempt.follow(response)
         return response
 
-    async def _admit(self, breaker: Breaker, until: float | None) -> Attempt:
-        """A place in the bulkhead and the breaker's ticket. Raises Refused, having taken nothing."""
-        bulkhead = self.bulkhead
-        if not bulkhead.try_enter():
-            breaker.check()
-            left = WAIT if until is None else WAIT_SHARE * (until - time.monotonic())
-            await bulkhead.enter(min(WAIT, left))
-        try:
-            ticket = breaker.admit(probe=self.probes)
-        except BaseException:
-            bulkhead.leave()
-            raise
-        return Attempt(self, breaker, ticket)
+    async def _wait(self, breaker: Breaker, until: float | None) -> None:
+        """Take a place when one comes free. Raises Refused."""
+        breaker.check()
+        left = WAIT if until is None else WAIT_SHARE * (until - time.monotonic())
+        await self.bulkhead.enter(min(WAIT, left))
 
 
 def _pause_after_error(error: PoolError) -> float | None:
