@@ -37,7 +37,10 @@ def free_port() -> int:
 
 
 class Process:
-    """One server: started, awaited, frozen, killed and started again on the same port. What it says goes to ``log``."""
+    """One server: started, awaited, frozen, killed and started again on the same port. What it says goes to ``log``.
+
+    One with a ``listener`` serves on that socket (``--fd``), which others may share.
+    """
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class Process:
         port: int | None = None,
         env: Mapping[str, str] | None = None,
         ready: str = "/readyz",
+        listener: socket.socket | None = None,
     ) -> None:
         self.name = name
         self.port = port or free_port()
@@ -58,6 +62,7 @@ class Process:
         self.command = list(command)
         self._folder = folder
         self._ready = ready
+        self._listener = listener
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -74,9 +79,13 @@ class Process:
         command = [*prefix, *self.command]
         if self.core is not None:
             command = ["taskset", "-c", str(self.core), *command]
+        inherited = [] if self._listener is None else [self._listener.fileno()]
+        command += [part for fd in inherited for part in ("--fd", str(fd))]
         env = {"PATH": os.environ["PATH"], "HOME": str(self._folder), "PYTHONPATH": os.pathsep.join(sys.path), **self.env}
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(command, cwd=self._folder, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)  # noqa: S603 -- our own command
+            self._process = subprocess.Popen(  # noqa: S603 -- our own command
+                command, cwd=self._folder, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=inherited
+            )
 
     def wait_ready(self, timeout: float = 30) -> None:
         """Wait until it answers 200 to its readiness path. Raises NotStarted."""
