@@ -55,7 +55,7 @@ test: $(VENV)/.dev ## Run the tests, or TESTS=path only; those that need Postgre
 	@exec $(bin)/python -m pytest -q -n $(WORKERS) $(ARGS) $(TESTS)
 
 compose-test: $(VENV)/.dev ## Bring docker-compose.yml up with Docker, load an organisation, restart everything, compare, take it down: minutes
-	@ROSTER_COMPOSE_TEST=1 exec $(bin)/python -m pytest -v $(ARGS) tests/compose
+	@ROSTER_COMPOSE_TEST=1 exec $(bin)/python -m pytest -v $(ARGS) tests/deploy/test_stack.py
 
 check: $(VENV)/.dev ## Lint, format, types and imports: reports, changes nothing
 	$(bin)/ruff check $(code)
