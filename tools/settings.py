@@ -54,10 +54,10 @@ def write_missing(folder: Path, files: Mapping[str, str], mode: int = 0o600) -> 
     """Write files that belong together (by name, their text), unless all of them are there."""
     if not all((folder / name).exists() for name in files):
         for name, text in files.items():
-            _write(folder / name, text, mode)
+            write_file(folder / name, text, mode)
 
 
-def _write(path: Path, text: str, mode: int) -> None:
+def write_file(path: Path, text: str, mode: int) -> None:
     """For the owner's eyes only until it is whole; never half a file."""
     part = path.with_name(f"{path.name}.part")
     part.unlink(missing_ok=True)

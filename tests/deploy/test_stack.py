@@ -174,3 +174,20 @@ def test_an_organisation_survives_a_restart_of_everything(stack: Stack, organisa
     assert {kind: stack.export(kind, cookie) for kind in KINDS} == before  # with the same session
     said = stack.make("import", f"DIR={organisation}", f"ARGS=--password-file {password}")
     assert "nothing changed" in said
+
+
+@pytest.mark.parametrize(
+    ("key", "steps"),
+    [
+        ("gateway", [("employees", "teams"), ("gateway",), ("employees", "teams")]),
+        ("sessions", [("gateway",), ("gateway",), ()]),  # the last one ends what the old key signed, after 12 hours
+    ],
+)
+def test_a_key_is_changed_and_nobody_is_logged_out(stack: Stack, key: str, steps: list[tuple[str, ...]]) -> None:
+    headers = {"Cookie": stack.log_in()}
+    for again in steps:
+        stack.make("secrets", f"ARGS=--rotate {key}")
+        if again:
+            stack.compose("restart", *again)
+            stack.wait_healthy()
+        assert httpx.get(f"{stack.url}/v1/employees", headers=headers, timeout=30).status_code == 200
