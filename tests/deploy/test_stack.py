@@ -176,6 +176,22 @@ def test_an_organisation_survives_a_restart_of_everything(stack: Stack, organisa
     assert "nothing changed" in said
 
 
+def test_a_backup_is_put_back(stack: Stack, tmp_path: Path) -> None:
+    headers = {"Cookie": stack.log_in()}
+    listed = httpx.get(f"{stack.url}/v1/employees?limit=1", headers=headers, timeout=30).raise_for_status().json()
+    before = stack.export("employees", headers["Cookie"])
+    once = ["run", "--rm", "--no-deps", "--user", f"{os.getuid()}:{os.getgid()}", "--volume", f"{tmp_path}:/backups", "employees"]
+    stack.compose(*once, "employees", "backup", "/backups/employees")
+    gone = httpx.delete(f"{stack.url}/v1/employees/{listed['items'][0]['id']}?reassign_reports_to=none", headers=headers, timeout=30)
+    assert gone.status_code == 204
+    stack.compose("stop", "employees")
+    stack.compose(*once, "employees", "restore", "/backups/employees")
+    stack.compose("start", "employees")
+    stack.wait_healthy()
+    assert stack.export("employees", headers["Cookie"]) == before
+    assert httpx.get(f"{stack.url}/v1/employees?limit=1&cursor={listed['next']}", headers=headers, timeout=30).status_code == 410
+
+
 @pytest.mark.parametrize(
     ("key", "steps"),
     [
