@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from threading import Event
 from typing import Any
 
@@ -119,8 +120,8 @@ def test_of_two_changes_of_one_version_one_is_refused(sides: Sides) -> None:
     for _ in range(20):
         path = f"/v1/employees/{hire(one)}"
         found = at_once(
-            lambda path=path: one("PATCH", path, json={"title": "First"}, headers=FIRST_VERSION),
-            lambda path=path: other("PATCH", path, json={"title": "Second"}, headers=FIRST_VERSION),
+            partial(one, "PATCH", path, json={"title": "First"}, headers=FIRST_VERSION),
+            partial(other, "PATCH", path, json={"title": "Second"}, headers=FIRST_VERSION),
         )
         assert sorted(answer.status_code for answer in found) == [200, 412]
         kept = next(answer for answer in found if answer.status_code == 200)
@@ -132,7 +133,7 @@ def test_a_post_that_reaches_both_is_done_once(sides: Sides) -> None:
     for _ in range(20):
         name = next(names)
         once = {"json": {"username": name, "email": f"{name}@roster.example"}, "headers": {"Idempotency-Key": f"key-{name}"}}
-        found = at_once(lambda once=once: one("POST", "/v1/employees", **once), lambda once=once: other("POST", "/v1/employees", **once))
+        found = at_once(partial(one, "POST", "/v1/employees", **once), partial(other, "POST", "/v1/employees", **once))
         assert [answer.status_code for answer in found] == [201, 201]
         assert found[0].json() == found[1].json()
 
@@ -142,8 +143,8 @@ def test_two_that_become_each_other_s_manager_make_no_loop(sides: Sides) -> None
     for _ in range(20):
         a, b = hire(one), hire(other)
         found = at_once(
-            lambda a=a, b=b: one("PATCH", f"/v1/employees/{a}", json={"manager_id": b}),
-            lambda a=a, b=b: other("PATCH", f"/v1/employees/{b}", json={"manager_id": a}),
+            partial(one, "PATCH", f"/v1/employees/{a}", json={"manager_id": b}),
+            partial(other, "PATCH", f"/v1/employees/{b}", json={"manager_id": a}),
         )
         assert sorted(answer.status_code for answer in found) == [200, 422]
 
