@@ -81,6 +81,10 @@ class Stack:
             assert time.monotonic() < until, f"{states}\n{self.compose('logs', '--tail', '20', check=False)}"
             time.sleep(1)
 
+    def load(self, folder: Path) -> str:
+        """What `make import` prints."""
+        return self.make("import", f"DIR={folder}", f"ARGS=--password-file {self.secrets / 'gateway.admin-password'}")
+
     def log_in(self) -> str:
         credentials = ("admin", (self.secrets / "gateway.admin-password").read_text().strip())
         answer = httpx.post(f"{self.url}/v1/session", auth=credentials, timeout=30).raise_for_status()
@@ -122,6 +126,13 @@ def organisation(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def loaded(stack: Stack, organisation: Path) -> Stack:
+    """The stack with the organisation in it."""
+    assert stack.load(organisation).count(" 0 refused") == 3
+    return stack
+
+
 @pytest.mark.parametrize("service", sorted(CONTAINERS))
 def test_a_container_can_do_nothing_but_its_work(stack: Stack, service: str) -> None:
     assert int(stack.shell(service, "id -u")) != 0
@@ -159,37 +170,34 @@ def test_a_service_s_database_is_closed_to_the_others(stack: Stack, service: str
         assert "permission denied for database" in stack.shell(service, f'python -c "{connect}" 2>&1 || true')
 
 
-def test_an_organisation_survives_a_restart_of_everything(stack: Stack, organisation: Path) -> None:
-    password = stack.secrets / "gateway.admin-password"
-    said = stack.make("import", f"DIR={organisation}", f"ARGS=--password-file {password}")
-    assert said.count(" 0 refused") == 3
-    cookie = stack.log_in()
-    before = {kind: stack.export(kind, cookie) for kind in KINDS}
+def test_an_organisation_survives_a_restart_of_everything(loaded: Stack, organisation: Path) -> None:
+    cookie = loaded.log_in()
+    before = {kind: loaded.export(kind, cookie) for kind in KINDS}
     assert all(text.count(b"\n") > 100 for text in before.values())
-    started = {name: one["State"]["StartedAt"] for name, one in stack.inspect().items()}
+    started = {name: one["State"]["StartedAt"] for name, one in loaded.inspect().items()}
 
-    stack.compose("restart")
-    stack.wait_healthy()
-    assert [name for name, one in stack.inspect().items() if one["State"]["StartedAt"] == started[name]] == []
-    assert {kind: stack.export(kind, cookie) for kind in KINDS} == before  # with the same session
-    said = stack.make("import", f"DIR={organisation}", f"ARGS=--password-file {password}")
-    assert "nothing changed" in said
+    loaded.compose("restart")
+    loaded.wait_healthy()
+    assert [name for name, one in loaded.inspect().items() if one["State"]["StartedAt"] == started[name]] == []
+    assert {kind: loaded.export(kind, cookie) for kind in KINDS} == before  # with the same session
+    assert "nothing changed" in loaded.load(organisation)
 
 
-def test_a_backup_is_put_back(stack: Stack, tmp_path: Path) -> None:
-    headers = {"Cookie": stack.log_in()}
-    listed = httpx.get(f"{stack.url}/v1/employees?limit=1", headers=headers, timeout=30).raise_for_status().json()
-    before = stack.export("employees", headers["Cookie"])
+def test_a_backup_is_put_back(loaded: Stack, tmp_path: Path) -> None:
+    headers = {"Cookie": loaded.log_in()}
+    people = f"{loaded.url}/v1/employees"
+    listed = httpx.get(f"{people}?limit=1", headers=headers, timeout=30).raise_for_status().json()
+    before = loaded.export("employees", headers["Cookie"])
     once = ["run", "--rm", "--no-deps", "--user", f"{os.getuid()}:{os.getgid()}", "--volume", f"{tmp_path}:/backups", "employees"]
-    stack.compose(*once, "employees", "backup", "/backups/employees")
-    gone = httpx.delete(f"{stack.url}/v1/employees/{listed['items'][0]['id']}?reassign_reports_to=none", headers=headers, timeout=30)
+    loaded.compose(*once, "employees", "backup", "/backups/employees")
+    gone = httpx.delete(f"{people}/{listed['items'][0]['id']}?reassign_reports_to=none", headers=headers, timeout=30)
     assert gone.status_code == 204
-    stack.compose("stop", "employees")
-    stack.compose(*once, "employees", "restore", "/backups/employees")
-    stack.compose("start", "employees")
-    stack.wait_healthy()
-    assert stack.export("employees", headers["Cookie"]) == before
-    assert httpx.get(f"{stack.url}/v1/employees?limit=1&cursor={listed['next']}", headers=headers, timeout=30).status_code == 410
+    loaded.compose("stop", "employees")
+    loaded.compose(*once, "employees", "restore", "/backups/employees")
+    loaded.compose("start", "employees")
+    loaded.wait_healthy()
+    assert loaded.export("employees", headers["Cookie"]) == before
+    assert httpx.get(f"{people}?limit=1&cursor={listed['next']}", headers=headers, timeout=30).status_code == 410
 
 
 @pytest.mark.parametrize(
