@@ -3,7 +3,7 @@
 Where there is a `kubectl`, the example is rendered by it as well.
 """
 
-import json
+import copy
 import re
 import shutil
 import subprocess
@@ -62,7 +62,7 @@ def test_a_resource_is_one_of_kubernetes(resource: Resource, version: str) -> No
 
 
 def test_what_is_wrong_is_found() -> None:
-    wrong = json.loads(json.dumps(of_kind("Deployment")["teams"]))
+    wrong = copy.deepcopy(of_kind("Deployment")["teams"])
     wrong["spec"]["template"]["spec"]["containers"][0]["readinesProbe"] = {}
     with pytest.raises(kubernetes_validate.ValidationError):
         check_schema(wrong, VERSIONS[-1])
