@@ -37,10 +37,7 @@ def free_port() -> int:
 
 
 class Process:
-    """One server: started, awaited, frozen, killed and started again on the same port. What it says goes to ``log``.
-
-    One with a ``listener`` serves on that socket (``--fd``), which others may share.
-    """
+    """One server: started, awaited, frozen, killed and started again on the same port. What it says goes to ``log``."""
 
     def __init__(
         self,
@@ -51,7 +48,6 @@ class Process:
         port: int | None = None,
         env: Mapping[str, str] | None = None,
         ready: str = "/readyz",
-        listener: socket.socket | None = None,
     ) -> None:
         self.name = name
         self.port = port or free_port()
@@ -62,7 +58,7 @@ class Process:
         self.command = list(command)
         self._folder = folder
         self._ready = ready
-        self._listener = listener
+        self._socket: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -79,13 +75,25 @@ class Process:
         command = [*prefix, *self.command]
         if self.core is not None:
             command = ["taskset", "-c", str(self.core), *command]
-        inherited = [] if self._listener is None else [self._listener.fileno()]
-        command += [part for fd in inherited for part in ("--fd", str(fd))]
         env = {"PATH": os.environ["PATH"], "HOME": str(self._folder), "PYTHONPATH": os.pathsep.join(sys.path), **self.env}
+        fds: tuple[int, ...] = ()
+        if self._socket is not None:
+            fds += (self._socket.fileno(),)
+            command += ["--fd", str(self._socket.fileno())]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 -- our own command
-                command, cwd=self._folder, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=inherited
+                command, cwd=self._folder, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=fds
             )
+
+    def hold(self, listener: socket.socket | None = None) -> None:
+        """Keep the listening socket here, as a supervisor does, from the next start on: a new one, or one that several processes share."""
+        self._socket = listener or socket.create_server(("127.0.0.1", self.port), backlog=2048)
+
+    def release(self) -> None:
+        """Close the socket that is held, if one is."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
     def wait_ready(self, timeout: float = 30) -> None:
         """Wait until it answers 200 to its readiness path. Raises NotStarted."""

@@ -27,19 +27,20 @@ class Replicas(Roster):
         own = {f"{name.upper()}_DATABASE_URL": url for name, url in databases.items()}
         own |= {f"{name.upper()}_READERS": READERS for name in SERVICES}
         super().__init__(folder, env={**own, **(env or {})})
-        self._listeners = {name: socket.create_server(("127.0.0.1", one.port), backlog=2048) for name, one in self._services.items()}
-        self.pairs = {name: (self._replica(name, 1), self._replica(name, 2)) for name in SERVICES}
+        self.pairs = {name: self._pair(one) for name, one in self._services.items()}
 
-    def _replica(self, name: str, number: int) -> Process:
-        one = self._services[name]
-        return Process(f"{name}-{number}", one.command, self.folder, port=one.port, env=one.env, listener=self._listeners[name])
+    def _pair(self, one: Process) -> tuple[Process, Process]:
+        first, second = (Process(f"{one.name}-{number}", one.command, self.folder, port=one.port, env=one.env) for number in (1, 2))
+        listener = socket.create_server(("127.0.0.1", one.port), backlog=2048)
+        first.hold(listener)
+        second.hold(listener)
+        return first, second
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for pair in self.pairs.values():
             for process in pair:
                 process.kill()
-        for listener in self._listeners.values():
-            listener.close()
+                process.release()
 
     def start(self, *names: str) -> None:
         """Start both processes of some services, and wait until each is ready: the second while the first holds still."""
