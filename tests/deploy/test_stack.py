@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -85,13 +86,18 @@ class Stack:
         """What `make import` prints."""
         return self.make("import", f"DIR={folder}", f"ARGS=--password-file {self.secrets / 'gateway.admin-password'}")
 
-    def log_in(self) -> str:
+    @cached_property
+    def cookie(self) -> str:
+        """A session of the first account, the same one all the time."""
         credentials = ("admin", (self.secrets / "gateway.admin-password").read_text().strip())
         answer = httpx.post(f"{self.url}/v1/session", auth=credentials, timeout=30).raise_for_status()
         return str(answer.headers["set-cookie"]).partition(";")[0]
 
-    def export(self, kind: str, cookie: str) -> bytes:
-        return httpx.get(f"{self.url}/v1/{kind}/export", headers={"Cookie": cookie}, timeout=60).raise_for_status().content
+    def ask(self, path: str, method: str = "GET") -> httpx.Response:
+        return httpx.request(method, f"{self.url}{path}", headers={"Cookie": self.cookie}, timeout=60)
+
+    def exports(self) -> dict[str, bytes]:
+        return {kind: self.ask(f"/v1/{kind}/export").raise_for_status().content for kind in KINDS}
 
     def down(self) -> None:
         self.compose("down", "--volumes", "--remove-orphans", check=False)
@@ -171,33 +177,29 @@ def test_a_service_s_database_is_closed_to_the_others(stack: Stack, service: str
 
 
 def test_an_organisation_survives_a_restart_of_everything(loaded: Stack, organisation: Path) -> None:
-    cookie = loaded.log_in()
-    before = {kind: loaded.export(kind, cookie) for kind in KINDS}
+    before = loaded.exports()
     assert all(text.count(b"\n") > 100 for text in before.values())
     started = {name: one["State"]["StartedAt"] for name, one in loaded.inspect().items()}
 
     loaded.compose("restart")
     loaded.wait_healthy()
     assert [name for name, one in loaded.inspect().items() if one["State"]["StartedAt"] == started[name]] == []
-    assert {kind: loaded.export(kind, cookie) for kind in KINDS} == before  # with the same session
+    assert loaded.exports() == before  # with the same session
     assert "nothing changed" in loaded.load(organisation)
 
 
 def test_a_backup_is_put_back(loaded: Stack, tmp_path: Path) -> None:
-    headers = {"Cookie": loaded.log_in()}
-    people = f"{loaded.url}/v1/employees"
-    listed = httpx.get(f"{people}?limit=1", headers=headers, timeout=30).raise_for_status().json()
-    before = loaded.export("employees", headers["Cookie"])
+    listed = loaded.ask("/v1/employees?limit=1").raise_for_status().json()
+    before = loaded.exports()
     once = ["run", "--rm", "--no-deps", "--user", f"{os.getuid()}:{os.getgid()}", "--volume", f"{tmp_path}:/backups", "employees"]
     loaded.compose(*once, "employees", "backup", "/backups/employees")
-    gone = httpx.delete(f"{people}/{listed['items'][0]['id']}?reassign_reports_to=none", headers=headers, timeout=30)
-    assert gone.status_code == 204
+    assert loaded.ask(f"/v1/employees/{listed['items'][0]['id']}?reassign_reports_to=none", "DELETE").status_code == 204
     loaded.compose("stop", "employees")
     loaded.compose(*once, "employees", "restore", "/backups/employees")
     loaded.compose("start", "employees")
     loaded.wait_healthy()
-    assert loaded.export("employees", headers["Cookie"]) == before
-    assert httpx.get(f"{people}?limit=1&cursor={listed['next']}", headers=headers, timeout=30).status_code == 410
+    assert loaded.exports()["employees"] == before["employees"]
+    assert loaded.ask(f"/v1/employees?limit=1&cursor={listed['next']}").status_code == 410
 
 
 @pytest.mark.parametrize(
@@ -208,10 +210,10 @@ def test_a_backup_is_put_back(loaded: Stack, tmp_path: Path) -> None:
     ],
 )
 def test_a_key_is_changed_and_nobody_is_logged_out(stack: Stack, key: str, steps: list[tuple[str, ...]]) -> None:
-    headers = {"Cookie": stack.log_in()}
+    assert stack.ask("/v1/employees").status_code == 200
     for again in steps:
         stack.make("secrets", f"ARGS=--rotate {key}")
         if again:
             stack.compose("restart", *again)
             stack.wait_healthy()
-        assert httpx.get(f"{stack.url}/v1/employees", headers=headers, timeout=30).status_code == 200
+        assert stack.ask("/v1/employees").status_code == 200
