@@ -90,9 +90,9 @@ class Process:
                 command, cwd=self._folder, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=fds
             )
 
-    def hold(self) -> None:
-        """Keep the listening socket here, as a supervisor does, from the next start on; `restart` then refuses nobody."""
-        self._socket = socket.create_server(("127.0.0.1", self.port), backlog=2048)
+    def hold(self, listener: socket.socket | None = None) -> None:
+        """Keep the listening socket here, as a supervisor does, from the next start on: a new one, or one that several processes share."""
+        self._socket = listener or socket.create_server(("127.0.0.1", self.port), backlog=2048)
 
     def release(self) -> None:
         """Close the socket that is held, if one is."""
