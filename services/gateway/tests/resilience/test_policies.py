@@ -2,15 +2,16 @@
 
 import asyncio
 import math
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from msgspec.structs import replace
 
-from gateway import create_app
+from gateway import create_app, views
 from gateway.clients import UPSTREAMS
 from gateway.config import Settings
-from shared.operations import PUBLIC
+from gateway.schemas import EmployeePart, TeamPart
+from shared.operations import PUBLIC, operation_of
 
 FORWARDED = "/v1/employees/7"
 EMPLOYEE = {"id": 7, "username": "ada", "status": "active", "manager_id": None}
@@ -27,6 +28,19 @@ def test_every_forwarded_route_has_the_policy_of_its_rule(settings: Settings) ->
             if rule.public:
                 route = routes[service, rule.name]
                 assert (route.allow, route.budget, route.lane) == (rule.allow, rule.budget, rule.lane)
+
+
+def test_every_joined_answer_says_which_of_its_parts_may_be_missing(settings: Settings) -> None:
+    app = create_app(settings)
+    joined = {
+        found.name for endpoint, view in app.view_functions.items() if endpoint.startswith("directory.") and (found := operation_of(view))
+    }
+    assert views.PLANS.keys() == joined
+    for plan in views.PLANS.values():
+        assert plan.required | plan.optional
+        assert not plan.required & plan.optional
+    assert set(get_args(EmployeePart)) == views.PLANS["expand_employee"].optional
+    assert set(get_args(TeamPart)) == {name for name in views.PLANS["expand_team"].optional if "." not in name}
 
 
 @pytest.mark.parametrize("path", [FORWARDED, COMPOSED])
