@@ -113,11 +113,11 @@ def test_a_service_starts_with_what_its_pod_gives_it(service: str, secrets_folde
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_pod_is_drained_before_it_is_killed(service: str, secrets_folder: Path) -> None:
+def test_a_pod_is_drained_before_it_is_killed(service: str) -> None:
     serve = containers_of(service)[-1]
     before = int(serve["lifecycle"]["preStop"]["exec"]["command"][1])
-    graceful = settings_in("employees", {"EMPLOYEES_OPEN": "true"}, {}).graceful_timeout
-    assert pod_of(service)["spec"]["terminationGracePeriodSeconds"] > before + graceful + 5
+    settings = settings_in("employees", {"EMPLOYEES_OPEN": "true"}, {})
+    assert pod_of(service)["spec"]["terminationGracePeriodSeconds"] > before + settings.lame_duck + settings.graceful_timeout + 5
     probes = {name: serve[name]["httpGet"] for name in ("startupProbe", "livenessProbe", "readinessProbe")}
     paths = {"startupProbe": "/livez", "livenessProbe": "/livez", "readinessProbe": "/readyz"}
     assert {name: probe["path"] for name, probe in probes.items()} == paths

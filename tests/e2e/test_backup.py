@@ -15,7 +15,7 @@ from shared.testing.processes import SERVICES, Process, Roster
 
 KINDS = ("employees", "teams", "memberships")
 PATIENCE = 30.0
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 
 class House:

@@ -22,7 +22,7 @@ from shared.testing.processes import SERVICES
 from shared.testing.replicas import Replicas
 from tests.e2e.conftest import replicated
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 FEED_WAIT = 5
 """Seconds that a reader of a feed waits for news; the last answer of a reading takes so long."""
 

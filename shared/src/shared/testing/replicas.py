@@ -16,6 +16,9 @@ import httpx
 
 from shared.testing.processes import SERVICES, Process, Roster
 
+PATIENCE = 60.0
+"""Seconds for a process to become ready; six start at the same time."""
+
 READERS = "2"
 """A server of PostgreSQL for tests has a hundred connections, and many tests."""
 
@@ -48,12 +51,12 @@ class Replicas(Roster):
         for first, _ in pairs:
             first.start()
         for first, _ in pairs:
-            first.wait_ready()
+            first.wait_ready(PATIENCE)
         for _, second in pairs:
             second.start()
         for first, second in pairs:
             with first.frozen():
-                second.wait_ready()
+                second.wait_ready(PATIENCE)
 
     def client(self, process: Process, headers: Mapping[str, str] | None = None) -> httpx.Client:
         """A client whose one kept connection was accepted by this process, since its twin held still meanwhile. Both must run."""
