@@ -6,6 +6,7 @@ with a route that has none, so nothing is open by oversight.
 
 import dataclasses
 import math
+import enum
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final, TypedDict, TypeVar, Unpack, get_args
@@ -37,6 +38,17 @@ FEED: Final = Policy("feed", "feed")
 READ: Final = Policy("read", "viewer")
 WRITE: Final = Policy("write", "editor")
 ADMIN: Final = Policy("admin", "admin")
+
+
+class Limit(enum.Enum):
+    """By what the requests of an operation are counted, where somebody in front of the services counts them (the gateway)."""
+
+    CALLER = "caller"
+    """By who asks."""
+    PASSWORD = "password"  # noqa: S105 - a name
+    """As tries to guess a password: by address, and by address and username."""
+    NOTHING = "nothing"
+    """Not at all: a probe that is refused takes a healthy process out of service."""
 
 
 class Upload:
@@ -71,6 +83,7 @@ class Operation:
     response_types: tuple[str, ...]
     problems: Mapping[int, Any]
     budget: float | None
+    limit: Limit
     waits: bool
     body_optional: bool
     notices: Mapping[str, str]
@@ -92,6 +105,7 @@ def operation(
     response_types: Sequence[str] = (JSON_TYPE,),
     problems: Sequence[int] | Mapping[int, Any] = (),
     budget: float | None = None,
+    limit: Limit = Limit.CALLER,
     waits: bool = False,
     body_optional: bool = False,
     deprecated: date | None = None,
@@ -123,6 +137,7 @@ def operation(
             response_types=tuple(response_types),
             problems=dict(problems) if isinstance(problems, Mapping) else dict.fromkeys(problems),
             budget=budget,
+            limit=limit,
             waits=waits,
             body_optional=body_optional,
             notices=notices(deprecated, sunset),

@@ -45,5 +45,6 @@ CONTRACT: Final = Contract(
     kinds={401: (NotLoggedIn, WrongCredentials), 403: (Forbidden, CrossSite), 503: (Overloaded, ServiceUnavailable)},
     problem=GatewayProblem,
     everywhere=(400, 500, 504),
+    counted=(429,),
     complete=_complete,
 )
