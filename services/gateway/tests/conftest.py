@@ -26,6 +26,7 @@ from shared.migrate import upgrade
 from shared.testing import answers
 from shared.testing.answers import Rules, checked
 from shared.testing.databases import database_url  # noqa: F401 - a fixture, found by name
+from shared.testing.redis import redis  # noqa: F401 - a fixture, found by name
 from shared.testing.serving import serving
 
 PASSWORD = "correct battery staple horse"
