@@ -14,9 +14,10 @@ ROLES = ("viewer", "editor", "admin")
 
 @dataclass
 class Running:
-    """All three, with an account of each role; `as_` gives the headers of one who is logged in."""
+    """All three, with an account of each role; `as_` gives the headers of one who is logged in, `http` keeps no cookie."""
 
     roster: Roster
+    http: httpx.Client
     sessions: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -30,7 +31,8 @@ class Running:
 
     def log_in(self, role: str) -> str:
         credentials = {"username": role, "password": self.roster.admin_password() if role == "admin" else PASSWORD}
-        answer = httpx.post(f"{self.urls['gateway']}/v1/session", json=credentials, timeout=30).raise_for_status()
+        answer = self.http.post(f"{self.urls['gateway']}/v1/session", json=credentials).raise_for_status()
+        self.http.cookies.clear()
         return answer.headers["set-cookie"].partition(";")[0]
 
 
@@ -38,8 +40,9 @@ class Running:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with Roster(tmp_path_factory.mktemp("security"), env={"GATEWAY_LOG_IN_LIMIT": "0", "GATEWAY_LOG_IN_LIMIT_ADDRESS": "0"}) as roster:
         roster.start("employees", "teams", "gateway")
-        found = Running(roster)
-        for role in ("viewer", "editor"):
-            account = {"username": role, "password": PASSWORD, "role": role}
-            httpx.post(f"{roster.gateway.url}/v1/accounts", json=account, headers=found.as_("admin"), timeout=30).raise_for_status()
-        yield found
+        with httpx.Client(trust_env=False, timeout=30) as http:
+            found = Running(roster, http)
+            for role in ("viewer", "editor"):
+                account = {"username": role, "password": PASSWORD, "role": role}
+                http.post(f"{roster.gateway.url}/v1/accounts", json=account, headers=found.as_("admin")).raise_for_status()
+            yield found

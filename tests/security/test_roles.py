@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping
 
-import httpx
 import pytest
 
 from shared.identity import Caller, Minter, generate_key
@@ -13,21 +12,20 @@ from tests.security.conftest import Running
 POLICIES = {policy.name: policy for policy in (PUBLIC, FEED, READ, WRITE, ADMIN)}
 ENDS = "log_out"
 SERVICES = ("employees", "teams")
-HTTP = httpx.Client(trust_env=False, timeout=30)
 
 
-def operations(url: str) -> Iterator[tuple[str, str, str, str]]:
+def operations(running: Running, service: str) -> Iterator[tuple[str, str, str, str]]:
     """Name, method, path with ids, and policy of all that a service documents."""
-    for path, methods in HTTP.get(f"{url}/openapi.json").json()["paths"].items():
+    for path, methods in running.http.get(f"{running.urls[service]}/openapi.json").json()["paths"].items():
         for method, one in methods.items():
             yield one["operationId"], method.upper(), re.sub(r"{\w+}", "999", path), one["x-policy"]
 
 
-def ask(url: str, method: str, path: str, headers: Mapping[str, str]) -> int:
+def ask(running: Running, service: str, method: str, path: str, headers: Mapping[str, str]) -> int:
     """The status of an answer to a request that asks for nothing in particular."""
     sent = {**headers, "Content-Type": "application/json"} if method in ("POST", "PUT", "PATCH") else headers
     body = b"{}" if method in ("POST", "PUT", "PATCH") else None
-    return HTTP.request(method, url + path, headers=sent, content=body).status_code
+    return running.http.request(method, running.urls[service] + path, headers=sent, content=body).status_code
 
 
 def decided(status: int, role: str | None, policy: str) -> bool:
@@ -42,22 +40,21 @@ def decided(status: int, role: str | None, policy: str) -> bool:
 
 @pytest.mark.parametrize("role", [None, "viewer", "editor", "admin"])
 def test_at_the_gateway(running: Running, role: str | None) -> None:
-    url = running.urls["gateway"]
-    found = list(operations(url))
+    service = "gateway"
+    found = list(operations(running, service))
     assert {policy for _, _, _, policy in found} == {"public", "read", "write", "admin"}
     headers = {} if role is None else running.as_(role)
-    statuses = {name: (ask(url, method, path, headers), policy) for name, method, path, policy in found if name != ENDS}
+    statuses = {name: (ask(running, service, method, path, headers), policy) for name, method, path, policy in found if name != ENDS}
     assert {name: got for name, got in statuses.items() if not decided(got[0], role, got[1])} == {}
 
 
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("role", [None, *ROLES])
 def test_at_the_services_themselves(running: Running, service: str, role: str | None) -> None:
-    url = running.urls[service]
-    found = list(operations(url))
+    found = list(operations(running, service))
     assert {"feed", "read", "write"} <= {policy for _, _, _, policy in found}
     headers = {} if role is None else {"Authorization": running.roster.bearer(service, role=role)}
-    statuses = {name: (ask(url, method, path, headers), policy) for name, method, path, policy in found}
+    statuses = {name: (ask(running, service, method, path, headers), policy) for name, method, path, policy in found}
     assert {name: got for name, got in statuses.items() if not decided(got[0], role, got[1])} == {}
 
 
@@ -77,20 +74,21 @@ def strangers(running: Running, service: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_whom_a_service_does_not_know_may_nothing(running: Running, service: str) -> None:
-    url = running.urls[service]
     for about, token in strangers(running, service).items():
         headers = {"Authorization": f"Bearer {token}"}
-        statuses = {name: (ask(url, method, path, headers), policy) for name, method, path, policy in operations(url)}
+        statuses = {
+            name: (ask(running, service, method, path, headers), policy) for name, method, path, policy in operations(running, service)
+        }
         assert {(about, name): got for name, got in statuses.items() if not decided(got[0], None, got[1])} == {}
 
 
 def test_the_key_of_teams_is_good_for_the_feed_alone_whatever_it_claims(running: Running) -> None:
-    url = running.urls["employees"]
+    service = "employees"
     claimed = Minter("teams", running.roster.teams.env["TEAMS_SIGNING_KEY"]).mint(
         Caller("service:teams", "teams", "admin", "teams"), "employees"
     )
     headers = {"Authorization": f"Bearer {claimed}"}
-    statuses = {name: (ask(url, method, path, headers), policy) for name, method, path, policy in operations(url)}
+    statuses = {name: (ask(running, service, method, path, headers), policy) for name, method, path, policy in operations(running, service)}
     assert {name: got for name, got in statuses.items() if not decided(got[0], "feed", got[1])} == {}
 
 
@@ -98,13 +96,13 @@ def test_a_valid_key_does_not_lend_its_rights_to_who_asks(running: Running) -> N
     """The service decides by the person, not by the service that signs: a viewer's write is refused behind the gateway too."""
     headers = {"Authorization": running.roster.bearer("teams", role="viewer")}
     for method, path, body in (("POST", "/v1/teams", {"slug": "mine", "name": "Mine"}), ("PUT", "/v1/teams/1/members/1", {"role": "lead"})):
-        assert HTTP.request(method, running.urls["teams"] + path, json=body, headers=headers).status_code == 403
-        assert HTTP.request(method, running.urls["gateway"] + path, json=body, headers=running.as_("viewer")).status_code == 403
+        assert running.http.request(method, running.urls["teams"] + path, json=body, headers=headers).status_code == 403
+        assert running.http.request(method, running.urls["gateway"] + path, json=body, headers=running.as_("viewer")).status_code == 403
 
 
 def test_being_ones_own_record_grants_nothing(running: Running) -> None:
     url = running.urls["gateway"]
     for role in ("viewer", "editor"):
-        mine = HTTP.get(f"{url}/v1/session", headers=running.as_(role)).json()["account_id"]
+        mine = running.http.get(f"{url}/v1/session", headers=running.as_(role)).json()["account_id"]
         for account in (mine, 1):
-            assert HTTP.get(f"{url}/v1/accounts/{account}", headers=running.as_(role)).status_code == 403
+            assert running.http.get(f"{url}/v1/accounts/{account}", headers=running.as_(role)).status_code == 403
