@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gateway.edge.cors import preflight, readable
 from gateway.edge.crosssite import same_site
 from gateway.edge.deadlines import for_services, set_deadline
 from gateway.edge.framing import check_headers, check_path, check_query
@@ -80,10 +81,12 @@ class GatewayEdge:
         headers = exchange.headers
         self._look_behind_proxies(scope, headers)
         secured = _Secured(send, ENCRYPTED if scope["scheme"] == "https" else SECURITY)
+        if b"origin" in headers:
+            secured.headers = [*secured.headers, *readable(headers, self._policies.origins)]
         try:
             route = self._route(scope, headers)
             if isinstance(route, bytes):
-                await _send_empty(secured, route)
+                await _send_empty(secured, [(b"allow", route), *preflight(headers, self._policies.origins, route)])
                 return
             exchange.operation = route.name
             session = await self._admit(scope, exchange, headers, route, secured)
@@ -200,8 +203,8 @@ class _Secured:
         return self.send(message)
 
 
-async def _send_empty(send: Any, allow: bytes) -> None:
-    await send({"type": "http.response.start", "status": 204, "headers": [(b"allow", allow)]})
+async def _send_empty(send: Any, headers: RawHeaders) -> None:
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
