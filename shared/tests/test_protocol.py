@@ -54,6 +54,7 @@ async def answer(server: Process, *pieces: bytes) -> tuple[int, dict[str, Any]]:
         GET.replace(b"\r\n", b"\n") + b"\n",
         b"\x16\x03\x01\x02\x00",
         b"GET / HTTP/1.1\r\n\r\n",
+        b"GET /\r\n\r\n",
         GET + b"Host: localhost\r\n\r\n",
     ],
 )

@@ -113,7 +113,8 @@ def browser() -> str:
 
 def visit(browser: str, folder: Path, first: str, *sites: Site) -> list[dict[str, Any]]:
     """What the pages of these sites report, one after the other."""
-    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", f"--user-data-dir={folder}", first]
+    alone = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", *alone, f"--user-data-dir={folder}", first]
     with (folder / "browser.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
             reports = [site.reports.get(timeout=PATIENCE) for site in sites]
