@@ -62,7 +62,7 @@ class Protocol(HttpToolsProtocol):
         if (self._held or self._read > MAX_HEAD) and self._size() > MAX_HEAD:
             self._refusal = _too_large()
             raise HeadRefused
-        if self.parser.get_http_version() != "1.0" and sum(name == b"host" for name, _ in self.headers) != 1:
+        if self.parser.get_http_version() != "1.0" and [name for name, _ in self.headers].count(b"host") != 1:
             self._refusal = BadRequest("a request has one Host header (RFC 9112, section 3.2)")
             raise HeadRefused
         super().on_headers_complete()

@@ -104,6 +104,16 @@ async def test_a_forwarded_request_carries_an_assertion_and_nothing_of_the_sessi
     assert set(seen.headers) <= allowed
 
 
+async def test_what_is_asked_to_be_put_together_carries_no_more(house: Any, viewer: Any) -> None:
+    headers = {"Authorization": "Bearer mine", "Forwarded": "for=1", "X-Real-IP": "1.2.3.4", "X_Roster_Role": "admin", "Prefer": "x=y"}
+    await viewer.get(FORWARDED + "?expand=teams", headers=headers)
+    for seen in (*house.employees.seen, *house.teams.seen):
+        ours = {"host", "user-agent", "accept", "authorization", "x-request-id", "traceparent", "x-request-timeout-ms"}
+        assert set(seen.headers) == ours
+        assert seen.headers["authorization"].startswith("Bearer ey")
+    assert house.employees.seen
+
+
 async def test_a_client_may_ask_for_its_own_deadline(house: Any, viewer: Any) -> None:
     house.employees.on("GET /v1/employees/7", json={"id": 7})
     for asked, most in ((None, 765), ("1000", 382), ("99999", 3825)):  # of 85 %, what a first try gets
