@@ -126,13 +126,12 @@ def operation(
         _demand_strict(part)
 
     def declare(view: View) -> View:
-        types = tuple(body_types) or ((JSON_TYPE,) if body is not None else ())
-        found = Operation(
+        view.operation = Operation(  # type: ignore[attr-defined]  # data on the function: no wrapper, no cost per request
             name=view.__name__,
             allow=allow,
             query=query,
             body=body,
-            body_types=types,
+            body_types=tuple(body_types) or ((JSON_TYPE,) if body is not None else ()),
             responses=dict(responses or {}),
             response_types=tuple(response_types),
             problems=dict(problems) if isinstance(problems, Mapping) else dict.fromkeys(problems),
@@ -143,7 +142,6 @@ def operation(
             notices=notices(deprecated, sunset),
             told=told,
         )
-        view.operation = found  # type: ignore[attr-defined]  # data on the function: no wrapper, no cost per request
         return view
 
     return declare
