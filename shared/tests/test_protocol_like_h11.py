@@ -12,6 +12,7 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from shared.protocol import Protocol
+from shared.testing.raw import cut
 
 Read = tuple[bytes, bytes, bytes]
 """Method, target and body."""
@@ -100,17 +101,6 @@ def server() -> Iterator[Server]:
     found = Server()
     yield found
     found.stop()
-
-
-def cut(data: bytes, sizes: list[int]) -> list[bytes]:
-    """The data in pieces of these sizes, again and again."""
-    pieces = []
-    start = turn = 0
-    while start < len(data):
-        size = sizes[turn % len(sizes)]
-        pieces.append(data[start : start + size])
-        start, turn = start + size, turn + 1
-    return pieces
 
 
 def theirs(data: bytes) -> list[Read]:

@@ -46,9 +46,9 @@ class Limits:
     """Counts requests. `clock` gives seconds since the epoch; `shared` is the way to Redis, None without one."""
 
     def __init__(self, rates: Rates, *, clock: Callable[[], float], log: Any, shared: Redis | None = None) -> None:
-        self._caller = _Rate("caller", rates.caller)
-        self._address = _Rate("address", rates.address)
-        self._username = _Rate("log-in", rates.username)
+        self._caller = _Rate("caller", rates.caller, "requests")
+        self._address = _Rate("address", rates.address, "tries of a password from one address")
+        self._username = _Rate("log-in", rates.username, "tries of a password for one username")
         self._callers = _Count(_Here(clock), clock)
         self._guesses = _Count(_Here(clock), clock)
         self._shared = None if shared is None else _Count(_in_redis(shared), time.time)
@@ -75,6 +75,9 @@ class Limits:
                 if not self._alone_until:
                     self._log.warning("redis does not answer: each process limits log-ins for itself", reason=str(error))
                 self._alone_until = self._clock() + PATIENCE
+            except TooManyRequests:
+                self._alone_until = 0.0
+                raise
             else:
                 self._alone_until = 0.0
                 return headers
@@ -87,12 +90,12 @@ class Limits:
 
 
 class _Rate:
-    """`amount` requests a minute under a name; 0 is any number."""
+    """`amount` a minute of something, under a name; 0 is any number."""
 
-    __slots__ = ("amount", "item", "name", "policy")
+    __slots__ = ("amount", "item", "name", "policy", "what")
 
-    def __init__(self, name: str, amount: int) -> None:
-        self.name, self.amount = name, amount
+    def __init__(self, name: str, amount: int, what: str) -> None:
+        self.name, self.amount, self.what = name, amount, what
         self.item = RateLimitItemPerMinute(amount, 1, name)
         self.policy = (b"ratelimit-policy", f'"{name}";q={amount};w={WINDOW}'.encode())
 
@@ -114,7 +117,7 @@ class _Count:
         headers = [rate.policy, (b"ratelimit", b'"%b";r=%d;t=%d' % (rate.name.encode(), left, seconds))]
         if not taken:
             raise TooManyRequests(
-                f"More than {rate.amount} in {WINDOW} seconds ({rate.name}); try again in {seconds}.",
+                f"More than {rate.amount} {rate.what} in a minute; try again in {seconds} seconds.",
                 headers={"Retry-After": str(seconds)} | {name.decode(): value.decode() for name, value in headers},
             )
         return headers
