@@ -5,8 +5,8 @@ with a route that has none, so nothing is open by oversight.
 """
 
 import dataclasses
-import math
 import enum
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final, TypedDict, TypeVar, Unpack, get_args
