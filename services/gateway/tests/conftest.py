@@ -26,6 +26,7 @@ from shared.migrate import upgrade
 from shared.testing import answers
 from shared.testing.answers import Rules, checked
 from shared.testing.databases import database_url  # noqa: F401 - a fixture, found by name
+from shared.testing.redis import redis  # noqa: F401 - a fixture, found by name
 from shared.testing.serving import serving
 
 PASSWORD = "correct battery staple horse"
@@ -193,6 +194,8 @@ def settings(template: Path, tmp_path: Path) -> Settings:
         admin_password_file=str(tmp_path / "admin-password"),
         readers=2,
         access_log=False,
+        log_in_limit=0,
+        log_in_limit_address=0,
         connect_timeout_ms=5_000,  # on a busy machine a connection may take its time
     )
 

@@ -13,8 +13,11 @@ from shared.pool import Origin
 
 PREFIX: Final = "GATEWAY"
 MIN_KEY: Final = 32
+USUAL: Final = {"http": ":80", "https": ":443"}
 
 Places = Annotated[int, Meta(ge=1, le=10_000)]
+PerMinute = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+"""Requests; 0 is any number."""
 Seconds = Annotated[int, Meta(ge=1, le=31_536_000)]
 
 
@@ -38,6 +41,10 @@ class Settings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields
     upstream_requests: Places = 64
     upstream_transfers: Places = 16
     upstream_feeds: Places = 200
+    redis_url: str = ""
+    rate_limit: PerMinute = 30_000
+    log_in_limit: PerMinute = 5
+    log_in_limit_address: PerMinute = 20
 
 
 def load_settings() -> Settings:
@@ -98,6 +105,10 @@ def _address_faults(settings: Settings) -> list[str]:
         parts = urlsplit(text)
         if parts.scheme not in ("http", "https") or not parts.netloc or text != f"{parts.scheme}://{parts.netloc}":
             faults.append(f"GATEWAY_ORIGINS: {text!r} is not scheme://host[:port]")
+        elif text != text.lower() or "@" in text or text.endswith(USUAL[parts.scheme]):
+            faults.append(f"GATEWAY_ORIGINS: {text!r} is not as browsers say it: small letters, no user, no port that is the usual one")
+    if settings.redis_url and (urlsplit(settings.redis_url).scheme not in ("redis", "rediss") or not urlsplit(settings.redis_url).hostname):
+        faults.append("GATEWAY_REDIS_URL: is not redis://[user:password@]host[:port][/database], or rediss:// for TLS")
     for name in ("employees_url", "teams_url"):
         try:
             Origin.parse(getattr(settings, name))

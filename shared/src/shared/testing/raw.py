@@ -17,6 +17,17 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
+def cut(data: bytes, sizes: list[int]) -> list[bytes]:
+    """The data in pieces of these sizes, again and again."""
+    pieces = []
+    start = turn = 0
+    while start < len(data):
+        size = sizes[turn % len(sizes)]
+        pieces.append(data[start : start + size])
+        start, turn = start + size, turn + 1
+    return pieces
+
+
 class RawServers:
     """Servers of one test. Each connection is handled by `handler`, whose disconnections are nobody's business."""
 

@@ -1,7 +1,7 @@
 """The operations of the services that the gateway uses, as werkzeug rules under their owners' names.
 
-A rule is an address, a policy (who may ask, how long it may take, in which lane, whether the public reaches it straight through), and
-all that the gateway itself uses of the operation. `tests/contract/test_links.py` proves every rule against the service that owns it.
+A rule is an address, a policy (who may ask, how often, how long it may take, in which lane, whether the public reaches it straight
+through), and all that the gateway itself uses of the operation. `tests/contract/test_links.py` proves every rule against the service that owns it.
 """
 
 import math
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from gateway.clients.answers import Employee, ExportedMembership, Membership, Page, Person, Placed, Team
 from gateway.resilience import LaneName
-from shared.operations import READ, WRITE, Policy
+from shared.operations import READ, WRITE, Limit, Policy
 from shared.transfers import ImportReport
 
 TRANSFER: Final = math.inf
@@ -42,6 +42,7 @@ class Rule:
     """Seconds; None means the deadline of ordinary requests, infinity none but that bytes move."""
     lane: LaneName = "requests"
     """With what it shares the places on the way to its service."""
+    limit: Limit = Limit.CALLER
 
 
 EMPLOYEES: Final = (
