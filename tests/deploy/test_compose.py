@@ -63,7 +63,7 @@ def test_services_find_one_another() -> None:
 
 def test_every_secret_is_made_declared_and_used(secrets_folder: Path) -> None:
     used = {name for container in CONTAINERS.values() for name in container.get("secrets", ())}
-    assert used | {"gateway.redis-url"} == set(COMPOSE["secrets"]) == {path.name for path in secrets_folder.iterdir()}
+    assert used == set(COMPOSE["secrets"]) == {path.name for path in secrets_folder.iterdir()}
     assert all(entry == {"file": f"${{ROSTER_SECRETS:-./var/secrets}}/{name}"} for name, entry in COMPOSE["secrets"].items())
 
 
