@@ -162,6 +162,10 @@ def test_secrets_are_files_and_nothing_else(stack: Stack) -> None:
     assert stack.shell("teams", "ls /run/secrets").split() == ["gateway.public.json", "teams.database-url", "teams.private.json"]
 
 
+def test_the_gateway_reaches_its_database_and_redis(stack: Stack) -> None:
+    assert stack.ask("/readyz").json()["checks"] == {"database": "ok", "redis": "ok"}
+
+
 def test_the_image_has_neither_compilers_nor_tests(stack: Stack) -> None:
     assert stack.shell("employees", "for tool in gcc cc ld make git curl; do command -v $tool; done; true") == ""
     look = "from importlib.util import find_spec; print([name for name in ('pytest', 'shared.testing', 'shared') if find_spec(name)])"
