@@ -10,7 +10,8 @@ from shared.idempotency import IdempotencyKey
 from shared.identity import Caller
 
 if TYPE_CHECKING:
-    from shared.db import Database
+    from shared.db import Database, Reader
+    from shared.timeline import Timeline
 
 
 def caller() -> Caller:
@@ -25,7 +26,8 @@ def exchange() -> Exchange:
 
 def author() -> Author:
     """Who and what a change is written down to."""
-    return Author(actor=caller().subject, request_id=exchange().request_id)
+    who = caller()
+    return Author(actor=who.subject, request_id=exchange().request_id, name=who.name)
 
 
 async def idempotency_key() -> IdempotencyKey | None:
@@ -45,3 +47,14 @@ def request_id() -> str:
 def database() -> "Database":
     """The service's database, put there by its `create_app`."""
     return cast("Database", current_app.extensions["db"])
+
+
+def reader() -> "Reader":
+    """What a view that is `timed` reads: the service's database, or how it was at the instant that the query asks for."""
+    found = g.get("reader")
+    return database() if found is None else cast("Reader", found)
+
+
+def timeline() -> "Timeline":
+    """The instants of the service's log, put there by `shared.lifecycle.keep_database`."""
+    return cast("Timeline", current_app.extensions["timeline"])

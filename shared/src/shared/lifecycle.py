@@ -4,8 +4,10 @@ import asyncio
 
 from quart import Quart
 
+from shared.changes import LogTables
 from shared.config import ServiceSettings, SettingsError
 from shared.db import Database, StoreError
+from shared.timeline import Timeline
 
 
 def make_database(settings: ServiceSettings) -> Database:
@@ -16,13 +18,15 @@ def make_database(settings: ServiceSettings) -> Database:
         raise SettingsError([f"database_url: {error}"]) from error
 
 
-def keep_database(app: Quart, db: Database, package: str, *, migrate: bool) -> None:
+def keep_database(app: Quart, db: Database, package: str, *, migrate: bool, history: LogTables | None = None) -> None:
     """Open the database before the app serves, migrated by `package`'s migrations if told so, and close it when it has ended.
 
-    Views find it by `shared.context.database`. A database that can't be opened ends the start, and
+    Views find it by `shared.context.database`, and how it was by its log, when that is given as `history`. A database that can't be opened ends the start, and
     `app.extensions["start_fault"]` says why in one line.
     """
     app.extensions["db"] = db
+    if history is not None:
+        app.extensions["timeline"] = Timeline(db, history)
 
     async def open_database() -> None:
         try:

@@ -21,6 +21,8 @@ from shared.db import NotMigrated, Unavailable, exact_text
 from shared.db.database import dialect_of
 from shared.db.sqlite import path_of
 
+FIRST = sa.text("version = 1")
+
 _LOCK = 0x6D696772617465
 
 
@@ -126,3 +128,30 @@ def create_log_tables(op: Any) -> None:
     )
     op.create_index("ix_idempotency_created_at", "idempotency", ["created_at"])
     new_epoch(op.get_bind())
+
+
+def create_history_tables(op: Any) -> None:
+    """Add to the log's tables what ``log_tables(metadata, history=True)`` declares besides them. Never changed once released."""
+    op.create_index("ix_changes_at", "changes", ["at", "seq"])
+    op.create_table("names", sa.Column("actor", exact_text(), primary_key=True), sa.Column("name", sa.Text, nullable=False))
+
+
+def drop_history_tables(op: Any) -> None:
+    """Take them away again."""
+    op.drop_index("ix_changes_at", "changes")
+    op.drop_table("names")
+
+
+def create_version_indexes(op: Any, table: str, *filters: str) -> None:
+    """Add the indexes that `shared.records.index_versions` declares on a table's versions. Never changed once released."""
+    name = f"{table}_versions"
+    op.create_index(f"ix_{name}_id", name, ["id", "seq_from", "seq_to"])
+    op.create_index(f"ix_{name}_first", name, ["seq_from", "id"], sqlite_where=FIRST, postgresql_where=FIRST)
+    for column in filters:
+        op.create_index(f"ix_{name}_{column}", name, [column, "id", "seq_from"])
+
+
+def drop_version_indexes(op: Any, table: str, *filters: str) -> None:
+    """Take them away again."""
+    for column in ("id", "first", *filters):
+        op.drop_index(f"ix_{table}_versions_{column}", f"{table}_versions")

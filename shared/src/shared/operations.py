@@ -87,6 +87,7 @@ class Operation:
     waits: bool
     body_optional: bool
     notices: Mapping[str, str]
+    timed: bool
     told: Told
 
     @property
@@ -110,6 +111,7 @@ def operation(
     body_optional: bool = False,
     deprecated: date | None = None,
     sunset: date | None = None,
+    timed: bool = False,
     **told: Unpack[Told],
 ) -> Callable[[View], View]:
     """Declare a view an operation; its name is the function's (endpoint and operationId).
@@ -119,6 +121,7 @@ def operation(
     status to a Struct or None (no content); `response_types` other than JSON are for streams. One that `waits` (a long poll)
     is ended with a 503 when the service stops. `problems` are the statuses it may answer besides those that follow from the rest, or
     map them to a Struct that derives from `shared.openapi.ProblemDocument` where the problem has members of its own.
+    One that is `timed` has a query with `as_of`, and reads by `shared.context.reader`.
     One that is `deprecated` since a day says so in its answers and in the document, and from which day on it may be gone (`sunset`).
     `told` is for the document alone.
     """
@@ -140,6 +143,7 @@ def operation(
             waits=waits,
             body_optional=body_optional,
             notices=notices(deprecated, sunset),
+            timed=timed,
             told=told,
         )
         return view

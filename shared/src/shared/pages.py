@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 from sqlalchemy import BigInteger, ColumnElement, Integer, Select, and_, bindparam, func, select, tuple_
 
 from shared.cursors import Place, digest_of_filters, read_cursor, write_cursor
-from shared.db import Database, Query
+from shared.db import Query, Reader
 from shared.errors import BadRequest
 
 DEFAULT_LIMIT, MOST = 50, 200
@@ -94,7 +94,7 @@ class Listing:
 
     async def page(
         self,
-        db: Database,
+        db: Reader,
         filters: Mapping[str, Any],
         *,
         sort: str | None = None,
@@ -122,14 +122,14 @@ class Listing:
         place = None
         digest = digest_of_filters(told)
         if cursor is not None:
-            place = read_cursor(cursor, db.epoch, sort, digest)
+            place = read_cursor(cursor, db, sort, digest)
             if not isinstance(place.key, int if isinstance(order.column.type, Integer) else str):
                 raise BadRequest.of("cursor", "is not a cursor of this list")
         rows = await self._rows(db, clauses, parameters, (sort, order), place, limit + 1)
         following = None
         if len(rows) > limit:
             del rows[limit:]
-            following = write_cursor(db.epoch, sort, digest, rows[-1][-2:])
+            following = write_cursor(db.epoch, sort, digest, rows[-1][-2:], db.at)
         total = await self._total(db, clauses, parameters) if count else None
         return Page(self.columns, [row[:-2] for row in rows], following, total)
 
@@ -141,7 +141,7 @@ class Listing:
 
     async def _rows(
         self,
-        db: Database,
+        db: Reader,
         clauses: Mapping[str, Clause],
         parameters: Mapping[str, Any],
         sort: tuple[str, Sort],
@@ -183,7 +183,7 @@ class Listing:
         by = (id_,) if by_id else (key, id_)
         return statement.order_by(*(c.desc() if descending else c for c in by)).limit(bindparam("limit_", type_=BigInteger()))
 
-    async def _total(self, db: Database, clauses: Mapping[str, Clause], parameters: Mapping[str, Any]) -> int:
+    async def _total(self, db: Reader, clauses: Mapping[str, Clause], parameters: Mapping[str, Any]) -> int:
         shape = ("count", tuple((key, clause.shape) for key, clause in clauses.items()))
 
         def counted() -> Select[Any]:

@@ -5,15 +5,17 @@ by `versions`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, Index, Table, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import BigInteger, Column, Index, Table, and_, bindparam, delete, func, insert, select, text, update
 
 from shared.changes import Author, Change, Kind, LogTables, digest_of
 from shared.db import Connection, Query, StoreError
 
 Record = dict[str, Any]
 _SHAPES = 256
+FIRST: Final = text("version = 1")
+"""Where a record began. Spelled out in indexes and in statements, for a planner knows them by their text."""
 
 
 def versions(table: Table) -> Table:
@@ -36,6 +38,16 @@ def versions(table: Table) -> Table:
     )
     Index(f"ix_{name}_seq_from", made.c.seq_from, unique=True)
     return made
+
+
+def index_versions(versions: Table, *filters: str) -> None:
+    """Declare what reads of the past go by: a record or a page by id, where ids end at one instant, and each of the filters, with pages
+    by id. `shared.migrate.create_version_indexes` makes them.
+    """
+    Index(f"ix_{versions.name}_id", versions.c.id, versions.c.seq_from, versions.c.seq_to)
+    Index(f"ix_{versions.name}_first", versions.c.seq_from, versions.c.id, sqlite_where=FIRST, postgresql_where=FIRST)
+    for name in filters:
+        Index(f"ix_{versions.name}_{name}", versions.c[name], versions.c.id, versions.c.seq_from)
 
 
 class Records:
@@ -151,7 +163,7 @@ class Records:
         digest = digest_of({name: value for name, value in record.items() if name not in computed})
         seq, at = place
         change = Change(seq, at, self.entity, record["id"], record["version"], kind, author.actor, author.request_id)
-        self._log.append(conn, change, digest)
+        self._log.append(conn, change, digest, author.name)
 
     def _update(self, names: tuple[str, ...]) -> Query:
         """An UPDATE of just these columns, so that the indexes over others are left alone."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import BigInteger, Column, Table, and_, bindparam, select, true
 
-from shared.db import Database, Query, any_of
+from shared.db import Query, Reader, any_of
 from shared.errors import BadRequest
 from shared.pages import Clause, Filter
 from shared.words import words
@@ -31,7 +31,7 @@ class WordSearch:
         hits = select(owner).where(token >= bindparam("word"), token < bindparam("end"))
         self._hits = Query(hits.limit(bindparam("most", type_=BigInteger)))
 
-    async def find(self, db: Database, q: str | None) -> dict[str, Any]:
+    async def find(self, db: Reader, q: str | None) -> dict[str, Any]:
         """The filters that keep the rows with all words of `q`. Raises BadRequest naming `q` when they are more than ten."""
         wanted = words(q)
         if len(wanted) > MAX_WORDS:
@@ -42,7 +42,7 @@ class WordSearch:
             among = None if among is None or len(among) > 3 * RARE else among  # the more there are, the sooner a walk has filled a page
         return {"words": wanted or None, "among": None if among is None else sorted(among)}
 
-    async def _owners(self, db: Database, wanted: Sequence[str], most: int) -> set[int] | None:
+    async def _owners(self, db: Reader, wanted: Sequence[str], most: int) -> set[int] | None:
         """Who has all those words that at most so many have; None when each has more."""
         owners: set[int] | None = None
         for word in wanted:

@@ -18,8 +18,10 @@ from shared import converters, problems
 from shared.asgi import Connection
 from shared.bodies import StrictRequest, UploadStream, check_coding, check_content_type, parse_body
 from shared.config import ServiceSettings, SettingsError
+from shared.db import Reader
 from shared.edge import Edge
-from shared.errors import Forbidden
+from shared.context import timeline
+from shared.errors import Forbidden, NotFound
 from shared.exchange import exchange_of
 from shared.health import PROBES, Check, Detail, health_blueprint
 from shared.home import home_blueprint
@@ -28,6 +30,7 @@ from shared.json import MsgspecProvider
 from shared.observe import AccessLog, Metrics, logger
 from shared.openapi import Contract, make_document
 from shared.operations import JSON_TYPE, MERGE_PATCH, PUBLIC, Operation, Upload, operation_of
+from shared.past import Past, Present
 from shared.queries import NoParameters, read_query
 from shared.shedding import Kind, Limiter
 
@@ -100,7 +103,8 @@ class Service(Quart):
             request.body.discard()
         else:
             arguments["body"] = await self._body(request, operation)
-        answer = await view(**arguments)
+        timed = operation.timed and arguments["query"].as_of is not None
+        answer = await (_as_of(view, arguments) if timed else view(**arguments))
         if operation.notices:
             answer.headers.update(operation.notices)
         return answer
@@ -144,6 +148,31 @@ class Service(Quart):
         names = [operation.name for _, operation in self._operations.values()]
         if len(names) != len(set(names)):
             raise RuntimeError("two operations have the same name: " + ", ".join(sorted({name for name in names if names.count(name) > 1})))
+
+
+async def _as_of(view: Any, arguments: Mapping[str, Any]) -> Any:
+    """The answer of a view for the instant that its query asks for.
+
+    An instant after which nothing has happened is read like the present; if something does meanwhile, it is read once more as the past.
+    """
+    line, query = timeline(), arguments["query"]
+    moment = await line.moment(query.as_of, getattr(query, "cursor", None))
+    answer = await _given(view, arguments, Present(line.db, moment) if moment.latest else Past(line.db, moment))
+    if moment.latest and not await line.unchanged(moment):
+        answer = await _given(view, arguments, Past(line.db, moment))
+    answer.headers.update({"X-As-Of": moment.at, "X-As-Of-Stable": moment.stable})
+    if isinstance(answer, NotFound):
+        raise answer
+    return answer
+
+
+async def _given(view: Any, arguments: Mapping[str, Any], reader: Reader) -> Any:
+    """What a view answers by a reader; that nothing was there is an answer too."""
+    g.reader = reader
+    try:
+        return await view(**arguments)
+    except NotFound as absent:
+        return absent
 
 
 def create_service(

@@ -28,6 +28,7 @@ from shared.openapi.problems import ProblemDocument
 from shared.operations import READ, WRITE, Upload, View, operation
 from shared.responses import stream, wanted_form
 from shared.tabular import CSV, NDJSON, TABLE_TYPES, Writer, read_rows
+from shared.timeline import AsOf
 
 Values = dict[str, Any]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -44,6 +45,7 @@ class ExportQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """How an export is wanted."""
 
     format: Annotated[Literal["csv", "ndjson"] | None, Meta(description="Without it, what Accept prefers; otherwise CSV.")] = None
+    as_of: AsOf | None = None
 
 
 class RefusedRow(msgspec.Struct):
@@ -88,16 +90,17 @@ def import_operation(row: type[msgspec.Struct], problems: Mapping[int, Any] | No
     )
 
 
-def export_operation(row: type[msgspec.Struct], problems: Sequence[int] = ()) -> Callable[[View], View]:
-    """`@operation` of an export, likewise."""
+def export_operation(row: type[msgspec.Struct], problems: Sequence[int] = (), *, timed: bool = True) -> Callable[[View], View]:
+    """`@operation` of an export, likewise; it is `timed` unless the view sees to `as_of` itself."""
     return operation(
         allow=READ,
         query=ExportQuery,
         responses={200: bytes},
         response_types=TABLE_TYPES,
         form=row,
-        problems=(406, *problems),
+        problems=(406, 422, *problems),
         budget=math.inf,
+        timed=timed,
     )
 
 

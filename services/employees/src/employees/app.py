@@ -4,6 +4,7 @@ from blinker import Namespace
 
 from employees.config import Settings, load_settings
 from employees.contract import CONTRACT
+from employees.models import log
 from employees.routes import BLUEPRINTS
 from shared.db import Change
 from shared.identity import Trust
@@ -31,7 +32,7 @@ def create_app(settings: Settings | None = None) -> Service:
         contract=CONTRACT,
         limiter=Limiter(least=settings.concurrency_least, most=settings.concurrency_most),
     )
-    keep_database(app, db, "employees", migrate=settings.migrate)
+    keep_database(app, db, "employees", migrate=settings.migrate, history=log)
 
     def tell(changes: list[Change]) -> None:
         if employee_changed.receivers:

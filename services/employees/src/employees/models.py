@@ -11,11 +11,11 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Index, MetaData, Table, T
 
 from shared.changes import log_tables
 from shared.db import exact_text
-from shared.records import versions
+from shared.records import index_versions, versions
 from shared.words import fold, words
 
 metadata = MetaData()
-log = log_tables(metadata)
+log = log_tables(metadata, history=True)
 
 employees = Table(
     "employees",
@@ -64,6 +64,7 @@ employee_tokens = Table(
 )
 
 employees_versions = versions(employees)
+index_versions(employees_versions, "manager_id", "status", "department_key", "username_key", "email_key")
 
 FIELDS = tuple(str(column.name) for column in employees.columns if not column.name.endswith("_key") and column.name != "words")
 WRITABLE = tuple(name for name in FIELDS if name not in ("id", "version", "created_at", "updated_at"))

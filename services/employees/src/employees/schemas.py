@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from employees.models import FIELDS, WRITABLE
+from shared.timeline import AsOf
 
 _CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 _LINE = rf"^[^\s{_CONTROL}]([^{_CONTROL}]*[^\s{_CONTROL}])?(?!\n)$"
@@ -133,10 +134,12 @@ class ListQuery(Struct, forbid_unknown_fields=True, kw_only=True):
     count: bool = False
     limit: Limit = 50
     cursor: Cursor | None = None
+    as_of: AsOf | None = None
 
 
 class GetQuery(Struct, forbid_unknown_fields=True, kw_only=True):
     fields: Fields | None = None
+    as_of: AsOf | None = None
 
 
 class ReportsQuery(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -145,12 +148,14 @@ class ReportsQuery(Struct, forbid_unknown_fields=True, kw_only=True):
     count: bool = False
     limit: Limit = 50
     cursor: Cursor | None = None
+    as_of: AsOf | None = None
 
 
 class ManagersQuery(Struct, forbid_unknown_fields=True, kw_only=True):
     fields: PlacedFields | None = None
     limit: Limit = 50
     cursor: Cursor | None = None
+    as_of: AsOf | None = None
 
 
 class LeaveQuery(Struct, forbid_unknown_fields=True, kw_only=True):

@@ -28,7 +28,7 @@ the versions (`shared.snapshots`), one short read a page, so that no transaction
 """
 
 from shared.db.connection import Connection
-from shared.db.database import Database, utc_now
+from shared.db.database import Database, Reader, utc_now
 from shared.db.errors import ConstraintViolation, InvalidParameter, NotMigrated, StoreError, Unavailable, UniqueViolation
 from shared.db.query import Query, any_of
 from shared.db.types import Change, exact_text
@@ -41,6 +41,7 @@ __all__ = [
     "InvalidParameter",
     "NotMigrated",
     "Query",
+    "Reader",
     "StoreError",
     "Unavailable",
     "UniqueViolation",

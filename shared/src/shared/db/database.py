@@ -33,6 +33,17 @@ class Readers(Protocol):
     async def all(self, query: Query, values: list[Any]) -> list[Row]: ...
 
 
+class Reader(Protocol):
+    """What is read from: a Database, or one as it was at one instant (`shared.past`), which `at` tells then."""
+
+    epoch: str
+    at: str | None
+
+    async def all(self, query: Query, /, **params: Any) -> list[Row]: ...
+    async def one(self, query: Query, /, **params: Any) -> Row | None: ...
+    async def last_change(self) -> int: ...
+
+
 def utc_now() -> str:
     """The time as every table stores it: ``2026-11-22T07:49:09.123456Z``, fixed width, so that text order is time order."""
     return datetime.now(UTC).isoformat(timespec="microseconds")[:26] + "Z"
@@ -45,6 +56,8 @@ class Database:
         self.url = url
         self.dialect: DialectName = dialect_of(url)
         self.epoch = ""
+        self.at: str | None = None
+        self.now = now
         self.last_seq = 0
         """The newest change that this process knows of; grows after each commit, and while somebody waits."""
         self._readers: Readers

@@ -9,7 +9,7 @@ from quart import Blueprint, Response
 from employees.contract import HasReports
 from employees.schemas import Employee, EmployeeBody, EmployeePage, EmployeePatch, GetQuery, LeaveQuery, ListQuery
 from employees.store import ONCE, lists, people
-from shared.context import author, database, idempotency_key
+from shared.context import author, database, idempotency_key, reader
 from shared.db import Connection
 from shared.etags import check_conditions, if_match, not_modified
 from shared.idempotency import Answer
@@ -17,6 +17,7 @@ from shared.json import encode
 from shared.listing import only, respond_page
 from shared.operations import READ, WRITE, operation
 from shared.responses import answered, no_content, respond
+from shared.timeline import refuse_present_only
 
 blueprint = Blueprint("people", __name__)
 FIELDS: Final = Employee.__struct_fields__
@@ -24,11 +25,13 @@ _VERSION: Final = FIELDS.index("version")
 
 
 @blueprint.get("/v1/employees")
-@operation(allow=READ, query=ListQuery, responses={200: EmployeePage}, problems=(410,))
+@operation(allow=READ, query=ListQuery, responses={200: EmployeePage}, problems=(410, 422), timed=True)
 async def list_employees(query: ListQuery) -> Response:
     """Employees, filtered, searched, sorted, a page at a time."""
     asked = {name: getattr(query, name) for name in lists.ASKED}
-    page = await lists.page(database(), asked, sort=query.sort, cursor=query.cursor, limit=query.limit, count=query.count)
+    if query.as_of is not None:
+        refuse_present_only(q=query.q, sort=query.sort)
+    page = await lists.page(reader(), asked, sort=query.sort, cursor=query.cursor, limit=query.limit, count=query.count)
     return respond_page(page, Employee, fields=query.fields)
 
 
@@ -46,15 +49,18 @@ async def create_employee(body: EmployeeBody) -> Response:
 
 
 @blueprint.get("/v1/employees/<int:employee_id>")
-@operation(allow=READ, query=GetQuery, responses={200: Employee, 304: None})
+@operation(allow=READ, query=GetQuery, responses={200: Employee, 304: None}, problems=(422,), timed=True)
 async def get_employee(employee_id: int, query: GetQuery) -> Response:
     """One employee."""
-    row = await people.get(database(), employee_id)
+    row = await people.get(reader(), employee_id)
     if row is None:
         raise people.unknown(employee_id)
     if query.fields is not None:
         check_conditions()
         return respond(only(dict(zip(FIELDS, row, strict=True)), query.fields))
+    if query.as_of is not None:
+        check_conditions()
+        return respond(Employee(*row))
     version = row[_VERSION]
     return not_modified(version) or respond(Employee(*row), version=version)
 

@@ -6,7 +6,7 @@ from employees.contract import ExportRow
 from employees.schemas import ImportRow
 from employees.store import exports, imports
 from shared.bodies import UploadStream
-from shared.context import author, database
+from shared.context import author, database, reader
 from shared.transfers import ExportQuery, ImportQuery, TableSpec, export_operation, export_table, import_operation, import_table
 from shared.words import fold
 
@@ -30,5 +30,4 @@ async def import_employees(query: ImportQuery, body: UploadStream) -> Response:
 @export_operation(ExportRow)
 async def export_employees(query: ExportQuery) -> Response:
     """Everyone at one instant, as a table that can be imported again."""
-    db = database()
-    return export_table(query, "employees", exports.EXPORTED, exports.EVERYONE.at(db, await db.last_change()))
+    return export_table(query, "employees", exports.EXPORTED, exports.EVERYONE.at(database(), await reader().last_change()))

@@ -3,67 +3,72 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import CTE, BigInteger, bindparam, func, literal, select, tuple_
+from sqlalchemy import CTE, BigInteger, FromClause, Select, bindparam, func, literal, select, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
 from employees.models import FIELDS, employees
-from employees.store.lists import LISTING
+from employees.store.lists import EMPLOYEES, LISTING
 from shared.cursors import cursor_at, place_of
-from shared.db import Connection, Database, Query, any_of
+from shared.db import Connection, Query, Reader, any_of
 from shared.pages import Page
+from shared.past import Timed
 
-_COLUMNS: Sequence[ColumnElement[Any]] = [employees.c[name] for name in FIELDS]
 _PLACED = (*FIELDS, "depth")
 
 
-def _below() -> CTE:
+def _columns(people: FromClause) -> list[ColumnElement[Any]]:
+    return [people.c[name] for name in FIELDS]
+
+
+def _below(people: FromClause) -> CTE:
     """Everyone under :id down to :depth levels: id, depth. Level 1 are the direct reports."""
-    top = select(employees.c.id, literal(1, BigInteger).label("depth")).where(employees.c.manager_id == bindparam("id"))
+    top = select(people.c.id, literal(1, BigInteger).label("depth")).where(people.c.manager_id == bindparam("id"))
     below = top.cte("below", recursive=True)
-    step = select(employees.c.id, below.c.depth + 1).join(below, employees.c.manager_id == below.c.id)
+    step = select(people.c.id, below.c.depth + 1).join_from(below, people, people.c.manager_id == below.c.id)
     return below.union_all(step.where(below.c.depth < bindparam("depth", type_=BigInteger)))
 
 
-def _manager_of(employee: ColumnElement[Any]) -> ColumnElement[int | None]:
+def _manager_of(people: FromClause, employee: ColumnElement[Any]) -> ColumnElement[int | None]:
     """Looked up one by one: a join would let PostgreSQL read the whole table for each level."""
-    above = employees.alias("above")
+    above = people.alias("above")
     return select(above.c.manager_id).where(above.c.id == employee).scalar_subquery()
 
 
-def _above(levels: ColumnElement[int]) -> CTE:
+def _above(people: FromClause, levels: ColumnElement[int]) -> CTE:
     """:id itself at depth 0 and those above, up to so many levels: id, manager_id, depth."""
-    own = select(employees.c.id, employees.c.manager_id, literal(0, BigInteger).label("depth")).where(employees.c.id == bindparam("id"))
+    own = select(people.c.id, people.c.manager_id, literal(0, BigInteger).label("depth")).where(people.c.id == bindparam("id"))
     line = own.cte("line", recursive=True)
-    step = select(line.c.manager_id, _manager_of(line.c.manager_id), line.c.depth + 1)
+    step = select(line.c.manager_id, _manager_of(people, line.c.manager_id), line.c.depth + 1)
     return line.union_all(step.where(line.c.manager_id.is_not(None), line.c.depth < levels))
 
 
-def _reports() -> Query:
+def _reports(people: FromClause) -> Select[Any]:
     """One page of those below, picked by (depth, id) before their records are looked up."""
-    below = _below()
+    below = _below(people)
     after = tuple_(bindparam("after_depth", type_=BigInteger), bindparam("after_id", type_=BigInteger))
     picked = select(below).where(tuple_(below.c.depth, below.c.id) > after).order_by(below.c.depth, below.c.id)
     page = picked.limit(bindparam("limit", type_=BigInteger)).subquery("page")
-    return Query(select(*_COLUMNS, page.c.depth).join_from(page, employees, employees.c.id == page.c.id).order_by(page.c.depth, page.c.id))
+    found = select(*_columns(people), page.c.depth).join_from(page, people, people.c.id == page.c.id)
+    return found.order_by(page.c.depth, page.c.id)
 
 
-def _managers() -> Query:
-    line = _above(bindparam("limit", type_=BigInteger))
-    return Query(select(*_COLUMNS, line.c.depth).join(line, employees.c.id == line.c.id).order_by(line.c.depth))
+def _managers(people: FromClause) -> Select[Any]:
+    line = _above(people, bindparam("limit", type_=BigInteger))
+    return select(*_columns(people), line.c.depth).join_from(line, people, people.c.id == line.c.id).order_by(line.c.depth)
 
 
 def _ancestors() -> Query:
     """The (id, manager_id) of some employees and of everyone above them, each once: UNION ends it even in a loop."""
     own = select(employees.c.id, employees.c.manager_id).where(any_of(employees.c.id, "ids"))
     line = own.cte("line", recursive=True)
-    step = select(line.c.manager_id, _manager_of(line.c.manager_id)).where(line.c.manager_id.is_not(None))
+    step = select(line.c.manager_id, _manager_of(employees, line.c.manager_id)).where(line.c.manager_id.is_not(None))
     return Query(select(line.union(step)))
 
 
-_EXISTS = Query(select(employees.c.id).where(employees.c.id == bindparam("id")))
-_REPORTS = _reports()
-_COUNT_REPORTS = Query(select(func.count()).select_from(_below()))
-_MANAGERS = _managers()
+_EXISTS = Timed(lambda people: select(people.c.id).where(people.c.id == bindparam("id")), EMPLOYEES)
+_REPORTS = Timed(_reports, EMPLOYEES)
+_COUNT_REPORTS = Timed(lambda people: select(func.count()).select_from(_below(people)), EMPLOYEES)
+_MANAGERS = Timed(_managers, EMPLOYEES)
 _ANCESTORS = _ancestors()
 _DIRECT = Query(select(employees).where(employees.c.manager_id == bindparam("id")).order_by(employees.c.id))
 _COUNT_DIRECT = Query(
@@ -71,11 +76,11 @@ _COUNT_DIRECT = Query(
 )
 
 
-async def exists(db: Database, employee_id: int) -> bool:
+async def exists(db: Reader, employee_id: int) -> bool:
     return await db.one(_EXISTS, id=employee_id) is not None
 
 
-async def reports(db: Database, employee_id: int, depth: int, *, cursor: str | None, limit: int, count: bool) -> Page:
+async def reports(db: Reader, employee_id: int, depth: int, *, cursor: str | None, limit: int, count: bool) -> Page:
     """One page of those who report to someone, down to `depth` levels, by depth and id: the columns of FIELDS, then the depth.
 
     Direct reports are a list like any other, which costs a page; deeper ones cost the subtree down to that depth, for each page.
@@ -91,7 +96,7 @@ async def reports(db: Database, employee_id: int, depth: int, *, cursor: str | N
     return Page(_PLACED, rows[:limit], following, None if total is None else total[0])
 
 
-async def managers(db: Database, employee_id: int, *, cursor: str | None, limit: int) -> Page | None:
+async def managers(db: Reader, employee_id: int, *, cursor: str | None, limit: int) -> Page | None:
     """One page of the line above someone, nearest first: the columns of FIELDS, then the distance. None for an unknown employee.
 
     Each page begins at the manager that the one before ended with, so that it costs its own length, however long the line is.

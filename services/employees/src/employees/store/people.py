@@ -7,11 +7,12 @@ from sqlalchemy import and_, bindparam, delete, insert, select
 
 from employees import errors
 from employees.models import FIELDS, WRITABLE, computed, employee_tokens, employees, employees_versions, log
-from employees.store import lines, rules
+from employees.store import lines, lists, rules
 from shared.changes import Author
-from shared.db import Connection, Database, Query, any_of
+from shared.db import Connection, Query, Reader, any_of
 from shared.errors import Conflict, Invalid, NotFound
 from shared.etags import Precondition
+from shared.past import Timed
 from shared.records import Records
 
 Values = Mapping[str, Any]
@@ -20,14 +21,14 @@ Heir = int | Literal["none"] | None
 
 RECORDS = Records("employee", employees, employees_versions, log, computed)
 
-_GET = Query(select(*(employees.c[name] for name in FIELDS)).where(employees.c.id == bindparam("id")))
+_GET = Timed(lambda people: select(*(people.c[name] for name in FIELDS)).where(people.c.id == bindparam("id")), lists.EMPLOYEES)
 _ADD_TOKEN = Query(insert(employee_tokens))
 _REMOVE_TOKENS = Query(
     delete(employee_tokens).where(and_(any_of(employee_tokens.c.token, "tokens"), employee_tokens.c.employee_id == bindparam("id")))
 )
 
 
-async def get(db: Database, employee_id: int) -> tuple[Any, ...] | None:
+async def get(db: Reader, employee_id: int) -> tuple[Any, ...] | None:
     """The columns of FIELDS, or None."""
     return await db.one(_GET, id=employee_id)
 

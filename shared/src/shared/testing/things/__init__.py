@@ -9,13 +9,13 @@ from shared.changes import Author, log_tables
 from shared.db import Query, any_of, exact_text
 from shared.feed import Feed, FeedEntity
 from shared.pages import Listing, Sort
-from shared.records import Records, versions
+from shared.records import Records, index_versions, versions
 from shared.snapshots import Snapshot
 
 AUTHOR = Author("account:1", "request-1")
 
 metadata = MetaData()
-log = log_tables(metadata)
+log = log_tables(metadata, history=True)
 things = Table(
     "things",
     metadata,
@@ -34,6 +34,7 @@ things = Table(
 Index("ix_things_name_key", things.c.name_key, things.c.id)
 Index("uq_things_owner_amount", things.c.owner_id, things.c.amount, unique=True)
 things_versions = versions(things)
+index_versions(things_versions, "code")
 
 
 def _keys(thing: Mapping[str, Any]) -> dict[str, Any]:

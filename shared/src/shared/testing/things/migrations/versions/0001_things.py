@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from shared.db import exact_text
-from shared.migrate import create_log_tables
+from shared.migrate import create_history_tables, create_log_tables, create_version_indexes
 
 revision = "0001"
 down_revision = None
@@ -12,6 +12,7 @@ down_revision = None
 
 def upgrade() -> None:
     create_log_tables(op)
+    create_history_tables(op)
     op.create_table(
         "things",
         sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
@@ -44,3 +45,4 @@ def upgrade() -> None:
         sa.Column("seq_to", sa.BigInteger),
     )
     op.create_index("ix_things_versions_seq_from", "things_versions", ["seq_from"], unique=True)
+    create_version_indexes(op, "things", "code")
