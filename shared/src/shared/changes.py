@@ -111,7 +111,7 @@ class LogTables:
         """The last change's place and hash, and the earliest time that another may have."""
         head = conn.memo.get("log")
         if head is None:
-            seq, at, hash_, *marks = conn.all(self.last)[0]
+            seq, at, hash_, *marks = conn.one(self.last) or (None,) * 5
             latest = max(at or "", *(mark or "" for mark in marks))
             head = conn.memo["log"] = (seq or 0, after(latest) if latest else "", hash_ or "")
         return head

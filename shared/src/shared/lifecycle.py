@@ -21,8 +21,8 @@ def make_database(settings: ServiceSettings) -> Database:
 def keep_database(app: Quart, db: Database, package: str, *, migrate: bool, history: LogTables | None = None) -> None:
     """Open the database before the app serves, migrated by `package`'s migrations if told so, and close it when it has ended.
 
-    Views find it by `shared.context.database`, and how it was by its log, when that is given as `history`. A database that can't be opened ends the start, and
-    `app.extensions["start_fault"]` says why in one line.
+    Views find it by `shared.context.database`, and how it was by its log, when that is given as `history`. A database that can't be
+    opened ends the start, and `app.extensions["start_fault"]` says why in one line.
     """
     app.extensions["db"] = db
     if history is not None:

@@ -23,6 +23,11 @@ def respond_page(page: Page, shape: Callable[..., Any] | None = None, *, fields:
     return respond(document, headers={"Link": next_link(request.path, arguments, page.next)})
 
 
+def respond_entries(page: Page) -> Response:
+    """The same for a page whose rows are documents already."""
+    return respond_page(page, lambda entry: entry)
+
+
 def only(document: dict[str, Any], fields: Sequence[str] | None) -> dict[str, Any]:
     """A document with just these fields, in its own order; all of them for None."""
     return document if fields is None else {name: value for name, value in document.items() if name in fields}

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Executable, FromClause, Select, Table, bindparam, literal_column, select
+from sqlalchemy import Executable, FromClause, Table, bindparam, literal_column, select
 
 from shared.db import Database, Query, Reader
 from shared.pages import Listing, Page

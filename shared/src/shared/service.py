@@ -18,9 +18,9 @@ from shared import converters, problems
 from shared.asgi import Connection
 from shared.bodies import StrictRequest, UploadStream, check_coding, check_content_type, parse_body
 from shared.config import ServiceSettings, SettingsError
+from shared.context import timeline
 from shared.db import Reader
 from shared.edge import Edge
-from shared.context import timeline
 from shared.errors import Forbidden, NotFound
 from shared.exchange import exchange_of
 from shared.health import PROBES, Check, Detail, health_blueprint

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from employees.models import FIELDS, WRITABLE
+from shared.history import HistoryEntry
 from shared.timeline import AsOf
 
 _CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
@@ -105,6 +106,19 @@ class LinePage(Struct):
     items: Annotated[list[PlacedEmployee], Meta(max_length=200)]
     next: Annotated[str, Meta(max_length=4000)] | None
     total: Count | UnsetType = UNSET
+
+
+class EmployeeChange(HistoryEntry):
+    """One change of an employee's record."""
+
+    entity: Literal["employee"]
+
+
+class HistoryPage(Struct):
+    """A page of a history, the newest change first."""
+
+    items: Annotated[list[EmployeeChange], Meta(max_length=200)]
+    next: Annotated[str, Meta(max_length=4000)] | None
 
 
 Ascending = Literal["id", "username", "email", "display_name", "department", "title", "hired_on", "created_at", "updated_at"]

@@ -14,6 +14,7 @@ from teams.clients import EmployeeState, feed_of_employees
 from teams.config import Settings, check, load_settings
 from teams.contract import CONTRACT
 from teams.follower import follower_of
+from teams.models import log as tables
 from teams.routes import BLUEPRINTS
 
 signals = Namespace()
@@ -44,7 +45,7 @@ def create_app(settings: Settings | None = None) -> Service:
         app.extensions["follower"] = follower
         app.extensions["metrics"].registry.register(follower)
         app.after_serving(follower.stop)  # before the database closes
-    keep_database(app, db, "teams", migrate=settings.migrate)
+    keep_database(app, db, "teams", migrate=settings.migrate, history=tables)
     if follower:
         app.before_serving(follower.start)  # after it has opened
 

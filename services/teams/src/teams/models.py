@@ -2,7 +2,7 @@
 
 `name_key` and `words` are computed by `computed`, never null, and compared byte by byte. A table that ends in `_versions` keeps every
 state that a record had; the log and its company come from `shared.changes`. `people` and `follower` are what is known from the
-feed of employees: no records, but a copy that can be read again.
+feed of employees: no records, but a copy that can be read again; `absences` tells whom it showed as inactive or gone, and when.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, MetaData,
 from shared.changes import log_tables
 from shared.db import exact_text
 from shared.following import follower_table
-from shared.records import versions
+from shared.records import index_versions, versions
 from shared.words import fold, words
 
 FIELDS = ("id", "slug", "name", "description", "parent_id", "external_id", "version", "created_at", "updated_at")
@@ -29,7 +29,7 @@ MAX_PATHS = 5
 """Paths told for each effective member."""
 
 metadata = MetaData()
-log = log_tables(metadata)
+log = log_tables(metadata, history=True)
 
 teams = Table(
     "teams",
@@ -75,6 +75,10 @@ Index("ix_memberships_employee_id", memberships.c.employee_id, memberships.c.tea
 
 teams_versions = versions(teams)
 memberships_versions = versions(memberships)
+index_versions(teams_versions, "parent_id", "slug")
+index_versions(memberships_versions, "employee_id")
+for _name in ("employee_id", "seq_from", "seq_to"):  # a team's members, and its history
+    Index(f"ix_memberships_versions_team_id_{_name}", memberships_versions.c.team_id, memberships_versions.c[_name])
 
 people = Table(
     "people",
@@ -88,6 +92,14 @@ people = Table(
     Column("reading", BigInteger, nullable=False),  # the reading of the feed that met this person last
 )
 Index("ix_people_reading", people.c.reading)
+
+absences = Table(  # from when to when (null: still) someone was known to be inactive or deleted, by the log's times
+    "absences",
+    metadata,
+    Column("employee_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("at_from", exact_text(), primary_key=True),
+    Column("at_to", exact_text()),
+)
 
 follower = follower_table(metadata)
 

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from shared.history import HistoryEntry
+from shared.timeline import AsOf
 from teams.models import FIELDS, MAX_DEPTH, MAX_PATHS
 
 _CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
@@ -184,12 +186,27 @@ Fields = Annotated[list[FieldName], Meta(min_length=1, max_length=100, descripti
 Ids = Annotated[list[Id], Meta(min_length=1, max_length=100)]
 
 
+class TeamChange(HistoryEntry):
+    """One change of a team or of a membership in it, which `employee_id` tells whose it is."""
+
+    entity: Literal["team", "membership"]
+    employee_id: Id | UnsetType | None = UNSET
+
+
+class HistoryPage(Struct):
+    """A page of a team's history, the newest change first."""
+
+    items: Annotated[list[TeamChange], Meta(max_length=200)]
+    next: Next
+
+
 class PageQuery(Struct, kw_only=True, forbid_unknown_fields=True):
     """Which page of a list."""
 
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
     cursor: Annotated[str, Meta(min_length=1, max_length=4000)] | None = None
     count: bool = False
+    as_of: AsOf | None = None
 
 
 class TeamsQuery(PageQuery, kw_only=True, forbid_unknown_fields=True):
@@ -205,6 +222,11 @@ class TeamsQuery(PageQuery, kw_only=True, forbid_unknown_fields=True):
 
 class TeamQuery(Struct, kw_only=True, forbid_unknown_fields=True):
     fields: Fields | None = None
+    as_of: AsOf | None = None
+
+
+class MemberQuery(Struct, kw_only=True, forbid_unknown_fields=True):
+    as_of: AsOf | None = None
 
 
 class DeleteQuery(Struct, kw_only=True, forbid_unknown_fields=True):

@@ -6,6 +6,7 @@ lines    reporting lines: reports, managers, loops
 lists    filters, search, sorting, paging
 imports  many rows of an import at once
 exports  everyone at one instant
+history  what has happened to one of them
 """
 
 from collections.abc import Mapping

@@ -7,8 +7,8 @@ from sqlalchemy import FromClause, bindparam, select
 
 from employees.models import FIELDS, employee_tokens, employees
 from shared.db import Reader, any_of
-from shared.past import TimedListing, source_of
 from shared.pages import Clause, Filter, Listing, Page, Sort
+from shared.past import TimedListing, source_of
 from shared.search import WordSearch
 from shared.words import fold
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from quart import Blueprint, Response, current_app, request
 
-from shared.context import author, database
+from shared.context import author, database, reader
 from shared.errors import BadRequest, NotFound
-from shared.etags import if_match, not_modified
+from shared.etags import check_conditions, if_match, not_modified
 from shared.listing import respond_page
 from shared.operations import READ, WRITE, operation
 from shared.responses import created, no_content, respond
@@ -17,6 +17,7 @@ from teams.schemas import (
     EffectiveMembershipPage,
     EffectiveQuery,
     MemberBody,
+    MemberQuery,
     Membership,
     MembershipPage,
     MembershipsQuery,
@@ -29,10 +30,10 @@ members = Blueprint("members", __name__, url_prefix="/v1")
 
 
 @members.get("/teams/<int:team_id>/members")
-@operation(allow=READ, query=MembersQuery, responses={200: MembershipPage}, problems=(404, 410))
+@operation(allow=READ, query=MembersQuery, responses={200: MembershipPage}, problems=(404, 410, 422), timed=True)
 async def list_members(team_id: int, query: MembersQuery) -> Response:
     """Who is in a team itself, by employee id. Inactive people only when asked for."""
-    db = database()
+    db = reader()
     filters = {"team_id": team_id, "role": query.role, "active": _only_active(query)}
     page = await lists.MEMBERS.page(db, filters, cursor=query.cursor, limit=query.limit, count=query.count)
     if not page.rows:
@@ -41,10 +42,13 @@ async def list_members(team_id: int, query: MembersQuery) -> Response:
 
 
 @members.get("/teams/<int:team_id>/members/<int:employee_id>")
-@operation(allow=READ, responses={200: Membership, 304: None}, problems=(404,))
-async def get_member(team_id: int, employee_id: int) -> Response:
+@operation(allow=READ, query=MemberQuery, responses={200: Membership, 304: None}, problems=(404, 422), timed=True)
+async def get_member(team_id: int, employee_id: int, query: MemberQuery) -> Response:
     """Someone's membership in a team, active or not."""
-    membership = Membership(*await store.get(database(), team_id, employee_id))
+    membership = Membership(*await store.get(reader(), team_id, employee_id))
+    if query.as_of is not None:
+        check_conditions()
+        return respond(membership)
     return not_modified(membership.version) or respond(membership, version=membership.version)
 
 
@@ -78,10 +82,10 @@ async def delete_member(team_id: int, employee_id: int) -> Response:
 
 
 @members.get("/teams/<int:team_id>/effective-members")
-@operation(allow=READ, query=EffectiveQuery, responses={200: EffectiveMemberPage}, problems=(404, 410))
+@operation(allow=READ, query=EffectiveQuery, responses={200: EffectiveMemberPage}, problems=(404, 410, 422), timed=True)
 async def list_effective_members(team_id: int, query: EffectiveQuery) -> Response:
     """Everyone in a team or below it, each once, with the paths of slugs that make them a member (the shortest five)."""
-    db = database()
+    db = reader()
     everyone = _only_active(query) is None
     page = await lists.effective_members(db, team_id, everyone=everyone, cursor=query.cursor, limit=query.limit, count=query.count)
     if not page.rows:
@@ -95,7 +99,8 @@ async def list_effective_members(team_id: int, query: EffectiveQuery) -> Respons
     query=MembershipsQuery,
     responses={200: MembershipPage},
     variants={"effective": EffectiveMembershipPage},
-    problems=(410,),
+    problems=(410, 422),
+    timed=True,
 )
 async def list_memberships(query: MembershipsQuery) -> Response:
     """Memberships by employee, team and role; with `effective`, every team that one employee is in, directly or through one below it."""
@@ -107,7 +112,7 @@ async def list_memberships(query: MembershipsQuery) -> Response:
         "role": query.role,
         "active": _only_active(query),
     }
-    page = await lists.MEMBERSHIPS.page(database(), filters, cursor=query.cursor, limit=query.limit, count=query.count)
+    page = await lists.MEMBERSHIPS.page(reader(), filters, cursor=query.cursor, limit=query.limit, count=query.count)
     return respond_page(page, Membership)
 
 
@@ -120,7 +125,7 @@ async def _effective_memberships(query: MembershipsQuery) -> Response:
     (employee_id,) = query.employee_id
     everyone = _only_active(query) is None
     page = await lists.effective_memberships(
-        database(), employee_id, everyone=everyone, cursor=query.cursor, limit=query.limit, count=query.count
+        reader(), employee_id, everyone=everyone, cursor=query.cursor, limit=query.limit, count=query.count
     )
     return respond_page(page)
 

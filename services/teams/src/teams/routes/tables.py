@@ -3,7 +3,7 @@
 from quart import Blueprint, Response
 
 from shared.bodies import UploadStream
-from shared.context import author, database
+from shared.context import author, database, reader
 from shared.transfers import ExportQuery, ImportQuery, TableSpec, export_operation, export_table, import_operation, import_table
 from teams.contract import MembershipExport, TeamExport
 from teams.routes.members import following
@@ -36,13 +36,11 @@ async def import_memberships(body: UploadStream, query: ImportQuery) -> Response
 @export_operation(TeamExport)
 async def export_teams(query: ExportQuery) -> Response:
     """All teams as they are at this moment, the way they can be imported."""
-    db = database()
-    return export_table(query, "teams", exports.TEAM_COLUMNS, exports.TEAMS.at(db, await db.last_change()))
+    return export_table(query, "teams", exports.TEAM_COLUMNS, exports.TEAMS.at(database(), await reader().last_change()))
 
 
 @tables.get("/memberships/export")
 @export_operation(MembershipExport)
 async def export_memberships(query: ExportQuery) -> Response:
     """All memberships as they are at this moment, the way they can be imported."""
-    db = database()
-    return export_table(query, "memberships", exports.MEMBERSHIP_COLUMNS, exports.MEMBERSHIPS.at(db, await db.last_change()))
+    return export_table(query, "memberships", exports.MEMBERSHIP_COLUMNS, exports.MEMBERSHIPS.at(database(), await reader().last_change()))

@@ -6,7 +6,7 @@ import msgspec
 from quart import Blueprint, Response, url_for
 
 from shared.changes import Author
-from shared.context import author, database, idempotency_key
+from shared.context import author, database, idempotency_key, reader
 from shared.db import Connection
 from shared.etags import check_conditions, etag, if_match, not_modified
 from shared.idempotency import Answer
@@ -14,6 +14,7 @@ from shared.json import encode
 from shared.listing import only, respond_page
 from shared.operations import READ, WRITE, operation
 from shared.responses import no_content, respond
+from shared.timeline import refuse_present_only
 from teams.contract import HasSubteams
 from teams.schemas import (
     DeleteQuery,
@@ -34,13 +35,15 @@ teams = Blueprint("teams", __name__, url_prefix="/v1/teams")
 
 
 @teams.get("")
-@operation(allow=READ, query=TeamsQuery, responses={200: TeamPage}, problems=(410,))
+@operation(allow=READ, query=TeamsQuery, responses={200: TeamPage}, problems=(410, 422), timed=True)
 async def list_teams(query: TeamsQuery) -> Response:
     """Teams, a page at a time: all, or those that match every filter."""
+    if query.as_of is not None:
+        refuse_present_only(q=query.q, sort=query.sort)
     filters: dict[str, Any] = {"slug": query.slug, "id": query.id}
     if query.parent_id is not None:
         filters |= {"roots": True} if query.parent_id == "none" else {"parent_id": query.parent_id}
-    page = await lists.page(database(), query.q, filters, sort=query.sort, cursor=query.cursor, limit=query.limit, count=query.count)
+    page = await lists.page(reader(), query.q, filters, sort=query.sort, cursor=query.cursor, limit=query.limit, count=query.count)
     return respond_page(page, Team, fields=query.fields)
 
 
@@ -60,13 +63,16 @@ async def create_team(body: TeamBody) -> Response:
 
 
 @teams.get("/<int:team_id>")
-@operation(allow=READ, query=TeamQuery, responses={200: Team, 304: None}, problems=(404,))
+@operation(allow=READ, query=TeamQuery, responses={200: Team, 304: None}, problems=(404, 422), timed=True)
 async def get_team(team_id: int, query: TeamQuery) -> Response:
     """One team."""
-    team = Team(*await store.get(database(), team_id))
+    team = Team(*await store.get(reader(), team_id))
     if query.fields is not None:
         check_conditions()
         return respond(only(msgspec.structs.asdict(team), query.fields))
+    if query.as_of is not None:
+        check_conditions()
+        return respond(team)
     return not_modified(team.version) or respond(team, version=team.version)
 
 
@@ -96,10 +102,10 @@ async def delete_team(team_id: int, query: DeleteQuery) -> Response:
 
 
 @teams.get("/<int:team_id>/subteams")
-@operation(allow=READ, query=SubteamsQuery, responses={200: SubteamPage}, problems=(404, 410))
+@operation(allow=READ, query=SubteamsQuery, responses={200: SubteamPage}, problems=(404, 410, 422), timed=True)
 async def list_subteams(team_id: int, query: SubteamsQuery) -> Response:
     """The teams below a team, the nearest first, each with its depth."""
-    db = database()
+    db = reader()
     page = await lists.subteams(db, team_id, query.depth, cursor=query.cursor, limit=query.limit, count=query.count)
     if not page.rows:
         await members.demand_team(db, team_id)

@@ -3,27 +3,33 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import FromClause, Select, bindparam, select
 
 from shared.changes import Author
-from shared.db import Connection, Database, Query, any_of
+from shared.db import Connection, Query, Reader, any_of
 from shared.etags import Precondition
+from shared.past import Timed
 from shared.records import Record, Records
 from teams.errors import EmployeeDeleted, NoSuchMember, NoSuchTeam
-from teams.models import MEMBERSHIP_FIELDS, log, memberships, memberships_versions, people, teams
+from teams.models import MEMBERSHIP_FIELDS, log, memberships, memberships_versions, people
+from teams.store import tree
 
 RECORDS = Records("membership", memberships, memberships_versions, log)
-COLUMNS = [memberships.c[name] for name in MEMBERSHIP_FIELDS]
 
-_is_this = (memberships.c.team_id == bindparam("team_id"), memberships.c.employee_id == bindparam("employee_id"))
-_ONE = Query(select(*COLUMNS).where(*_is_this))
-_TEAM = Query(select(teams.c.id).where(teams.c.id == bindparam("team_id")))
+
+def _one(memberships: FromClause) -> Select[Any]:
+    is_this = (memberships.c.team_id == bindparam("team_id"), memberships.c.employee_id == bindparam("employee_id"))
+    return select(*(memberships.c[name] for name in MEMBERSHIP_FIELDS)).where(*is_this)
+
+
+_ONE = Timed(_one, tree.MEMBERSHIPS)
+_TEAM = Timed(lambda teams: select(teams.c.id).where(teams.c.id == bindparam("team_id")), tree.TEAMS)
 _OF_TEAM = Query(select(memberships).where(memberships.c.team_id == bindparam("team_id")).order_by(memberships.c.id))
 _OF_PEOPLE = Query(select(memberships).where(any_of(memberships.c.employee_id, "employee_ids")).order_by(memberships.c.id))
 _DELETED = Query(select(people.c.employee_id).where(any_of(people.c.employee_id, "employee_ids"), people.c.deleted.is_(True)))
 
 
-async def get(db: Database, team_id: int, employee_id: int) -> tuple[Any, ...]:
+async def get(db: Reader, team_id: int, employee_id: int) -> tuple[Any, ...]:
     """One membership: the columns of MEMBERSHIP_FIELDS. Raises NoSuchTeam, NoSuchMember."""
     row = await db.one(_ONE, team_id=team_id, employee_id=employee_id)
     if row is None:
@@ -32,7 +38,7 @@ async def get(db: Database, team_id: int, employee_id: int) -> tuple[Any, ...]:
     return row
 
 
-async def demand_team(db: Database, team_id: int) -> None:
+async def demand_team(db: Reader, team_id: int) -> None:
     """Raise NoSuchTeam when there is none."""
     if await db.one(_TEAM, team_id=team_id) is None:
         raise NoSuchTeam(team_id)

@@ -5,7 +5,7 @@ of a reading that brings nothing new (`seq` seen already) changes nothing. When 
 reading starts; who was not met by its end is no longer there, and is taken for deleted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, insert, select, update
 from shared.changes import Author
 from shared.db import Connection, Query, any_of
 from shared.following import Position, Positions
-from teams.models import follower, people
+from teams.models import absences, follower, log, people
 from teams.store import members
 
 POSITIONS: Final = Positions(follower, "employees")
@@ -32,6 +32,11 @@ class Person:
     born: str
     seq: int
 
+    @property
+    def is_away(self) -> bool:
+        """Whether they are left out of lists."""
+        return self.deleted or self.status != "active"
+
 
 _COLUMNS = ("username", "status", "deleted", "born", "seq", "reading")
 _KNOWN = Query(select(people).where(any_of(people.c.employee_id, "employee_ids")))
@@ -47,6 +52,10 @@ _UNSEEN = Query(
     .order_by(people.c.employee_id)
     .limit(_CHUNK)
 )
+_LEAVE = Query(insert(absences))
+_RETURN = Query(
+    update(absences).where(any_of(absences.c.employee_id, "employee_ids"), absences.c.at_to.is_(None)).values(at_to=bindparam("ended"))
+)
 _BURY = Query(update(people).where(any_of(people.c.employee_id, "employee_ids")).values(deleted=True))
 
 
@@ -58,6 +67,7 @@ def apply(conn: Connection, at: Position, events: Sequence[Person], cursor: str,
     if not POSITIONS.move(conn, at, replace(at, cursor=cursor)):
         return 0
     known = {row[0]: (Person(*row[:6]), row[6]) for row in conn.all(_KNOWN, employee_ids=sorted({one.employee_id for one in events}))}
+    away = {id_ for id_, (one, _) in known.items() if one.is_away}
     new = known.keys() ^ {one.employee_id for one in events}
     gone: set[int] = set()
     met: dict[int, Person] = {}
@@ -70,6 +80,7 @@ def apply(conn: Connection, at: Position, events: Sequence[Person], cursor: str,
             gone.add(event.employee_id)  # deleted, or an id that a restored directory has given to someone else
         known[event.employee_id] = after, at.reading
         met[event.employee_id] = after
+    _note_absences(conn, {one.employee_id: one.is_away for one in met.values() if one.is_away != (one.employee_id in away)})
     conn.run_many(_ADD, [_row(one, at.reading, "", "employee_id") for one in met.values() if one.employee_id in new])
     conn.run_many(_CHANGE, [_row(one, at.reading, "new_", "known_id") for one in met.values() if one.employee_id not in new])
     return members.end_all_of_people(conn, gone, author) if gone else 0
@@ -81,9 +92,21 @@ def finish_reading(conn: Connection, at: Position, author: Author) -> int:
         return 0
     ended = 0
     while ids := [id_ for (id_,) in conn.all(_UNSEEN, reading=at.reading)]:
+        known = [Person(*row[:6]) for row in conn.all(_KNOWN, employee_ids=ids)]
+        _note_absences(conn, {one.employee_id: True for one in known if not one.is_away})
         conn.run(_BURY, employee_ids=ids)
         ended += members.end_all_of_people(conn, ids, author)
     return ended
+
+
+def _note_absences(conn: Connection, changed: Mapping[int, bool]) -> None:
+    """Who has become absent (true), and who is back."""
+    if not changed:
+        return
+    at = log.aside(conn)
+    conn.run_many(_LEAVE, [{"employee_id": id_, "at_from": at, "at_to": None} for id_, away in changed.items() if away])
+    if back := [id_ for id_, away in changed.items() if not away]:
+        conn.run(_RETURN, employee_ids=back, ended=at)
 
 
 def _row(one: Person, reading: int, prefix: str, id_name: str) -> dict[str, Any]:

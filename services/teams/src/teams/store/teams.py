@@ -6,18 +6,18 @@ from typing import Any, Literal
 from sqlalchemy import bindparam, delete, func, insert, select
 
 from shared.changes import Author
-from shared.db import Connection, Database, Query
+from shared.db import Connection, Query, Reader
 from shared.errors import FieldError, refuse
 from shared.etags import Precondition
+from shared.past import Timed
 from shared.records import Record, Records
 from teams.errors import HasSubteams, NoSuchTeam
 from teams.models import FIELDS, MAX_DEPTH, computed, log, team_tokens, teams, teams_versions
 from teams.store import members, tree
 
 RECORDS = Records("team", teams, teams_versions, log, computed)
-COLUMNS = [teams.c[name] for name in FIELDS]
 
-_BY_ID = Query(select(*COLUMNS).where(teams.c.id == bindparam("team_id")))
+_BY_ID = Timed(lambda teams: select(*(teams.c[name] for name in FIELDS)).where(teams.c.id == bindparam("team_id")), tree.TEAMS)
 _ID_OF_SLUG = Query(select(teams.c.id).where(teams.c.slug == bindparam("slug")))
 _CHILDREN = Query(select(teams).where(teams.c.parent_id == bindparam("team_id")).order_by(teams.c.id))
 _COUNT_CHILDREN = Query(select(func.count()).select_from(teams).where(teams.c.parent_id == bindparam("team_id")))
@@ -25,7 +25,7 @@ _ADD_TOKEN = Query(insert(team_tokens))
 _END_TOKENS = Query(delete(team_tokens).where(team_tokens.c.team_id == bindparam("id_of_team")))
 
 
-async def get(db: Database, team_id: int) -> tuple[Any, ...]:
+async def get(db: Reader, team_id: int) -> tuple[Any, ...]:
     """One team: the columns of FIELDS. Raises NoSuchTeam."""
     row = await db.one(_BY_ID, team_id=team_id)
     if row is None:
