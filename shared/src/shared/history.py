@@ -83,15 +83,14 @@ class History:
     async def page(self, db: Reader, id_: int, *, cursor: str | None, limit: int) -> Page:
         """One page; rows are entries as dicts. Nothing for a record that never was. Raises BadRequest and Gone for the cursor."""
         told = {"id": id_}
+        before = LAST if db.at is None else await db.last_change() + 1
         if cursor is not None:
             before = place_of(db, "history", told, cursor)[0]
-        else:
-            before = LAST if db.at is None else await db.last_change() + 1
         seqs = [seq for (seq,) in await db.all(self._places, id=id_, before=before, limit=limit + 1)]
         following = cursor_at(db, "history", told, seqs[limit - 1], 0) if len(seqs) > limit else None
         changes = [Change(*row) for row in await db.all(self._changes, seqs=seqs[:limit])]
         changes.sort(key=lambda change: -change.seq)
-        names = dict(await db.all(self._names, actors=sorted({change.actor for change in changes})))
+        names: dict[str, str] = dict(await db.all(self._names, actors=sorted({change.actor for change in changes})))
         states: dict[tuple[str, int, int], dict[str, Any]] = {}
         for name in {change.entity for change in changes}:
             states |= await self._read(db, name, [change for change in changes if change.entity == name])
@@ -106,9 +105,7 @@ class History:
         rows = await db.all(self._states[name], ids=ids, least=min(versions) - 1, most=max(versions))
         return {(name, row[0], row[1]): dict(zip(columns, row, strict=True)) for row in rows}
 
-    def _entry(
-        self, change: Change, names: Mapping[str, str], states: Mapping[tuple[str, int, int], Mapping[str, Any]]
-    ) -> dict[str, Any]:
+    def _entry(self, change: Change, names: Mapping[str, str], states: Mapping[tuple[str, int, int], Mapping[str, Any]]) -> dict[str, Any]:
         entity = self._entities[change.entity]
         before, after = ((change.entity, change.entity_id, change.version - back) for back in (1, 0))
         old, new = states.get(before, {}), states.get(after, {})

@@ -81,7 +81,7 @@ class Gate:
                 await self.ask(replace(case, role="leaver" if name == "log_out" else "admin"))
 
     def _refusals(self, one: Operation) -> Iterator[Case]:
-        for case in (*refusals.cases(one), *bounds.cases(one)):
+        for case in (*refusals.cases(one), *refusals.of_today(one), *bounds.cases(one)):
             if case.status in one.statuses:
                 yield replace(case, query={}) if "If-None-Match" in case.about else case
         if one.described["x-policy"] == "admin":

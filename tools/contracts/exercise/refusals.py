@@ -1,7 +1,8 @@
 """What every operation refuses in the same way, whatever it is about."""
 
 from collections.abc import Iterator
-from typing import Final
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from tools.contracts.exercise.asking import ELSEWHERE, Case
 from tools.contracts.exercise.documents import Operation
@@ -24,10 +25,24 @@ def cases(operation: Operation) -> Iterator[Case]:
         yield operation.case(403, "a reader", role="viewer")
     if operation.parameters("path"):
         yield operation.case(404, "not there", path=operation.path(**dict.fromkeys(operation.parameters("path"), NOBODY)))
+    if "as_of" in operation.parameters("query"):
+        yield operation.case(422, "a time that has not come", query={**_asked(operation), "as_of": "2999-12-31"})
     if 406 in operation.statuses:
         yield operation.case(406, "a picture", query={}, headers={"accept": "image/png"})
     if operation.bodies():
         yield from _body_cases(operation)
+
+
+def of_today(operation: Operation) -> Iterator[Case]:
+    """Asked for how things are on the present day, where that can be asked."""
+    if "as_of" in operation.parameters("query") and "q" not in (asked := _asked(operation)):
+        yield operation.case(200, "as of today", query={**asked, "as_of": datetime.now(UTC).date().isoformat()}, gives="x-as-of-stable")
+
+
+def _asked(operation: Operation) -> dict[str, Any]:
+    """The query of the example, without what does not go with `as_of` and may be left out."""
+    optional = {name for name, one in operation.parameters("query").items() if not one.get("required")}
+    return {name: value for name, value in operation.case(200, "").query.items() if name not in {"q", "sort", "cursor"} & optional}
 
 
 def _body_cases(operation: Operation) -> Iterator[Case]:

@@ -39,6 +39,7 @@ def employees_stage(folder: Path) -> Stage:
             "list_employees": {},
             "list_reports": {"path": {"employee_id": 1}},
             "list_managers": {"path": {"employee_id": 3}},
+            "list_employee_history": {"path": {"employee_id": 4}},
         },
     )
 
@@ -58,7 +59,7 @@ def teams_stage(folder: Path) -> Stage:
         TEAMS_EXAMPLES,
         [conflicts_of_teams, unchanged, idempotency],
         {
-            **dict.fromkeys(("list_subteams", "list_members", "list_effective_members"), first),
+            **dict.fromkeys(("list_subteams", "list_members", "list_effective_members", "list_team_history"), first),
             **{name: {} for name in ("list_changes", "list_teams")},
             "list_memberships": {"employee_id": 1},
         },

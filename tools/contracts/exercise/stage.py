@@ -126,7 +126,9 @@ class Stage:
             await self._examples("DELETE", leave=True)
             for one in self.operations.values():
                 known = one.statuses
-                await self.ask_all(case for case in (*refusals.cases(one), *bounds.cases(one)) if case.status in known)
+                await self.ask_all(
+                    case for case in (*refusals.cases(one), *refusals.of_today(one), *bounds.cases(one)) if case.status in known
+                )
             for scene in self.scenes:
                 await scene(self)
             cursors = {name: await self._cursor(name) for name, one in self.operations.items() if 410 in one.statuses}

@@ -38,6 +38,12 @@ def _employee(employee_id: int, username: str, **fields: Any) -> dict[str, Any]:
     return {**_NOBODY, **same, "created_at": _WHEN, "updated_at": _WHEN, **fields}
 
 
+def _change(version: int) -> dict[str, Any]:
+    """An update in the history of the employee 4, but for what it changed."""
+    who = {"actor": "account:1", "actor_name": "admin", "request_id": "0f28fbe15a35cdf45ce996ce293a9d60"}
+    return {"at": _WHEN, **who, "entity": "employee", "id": 4, "version": version, "kind": "updated"}
+
+
 _NEW: Final[dict[str, Any]] = {
     "username": "katherine",
     "email": "katherine@example.org",
@@ -84,6 +90,17 @@ EXAMPLES: Final = {
         answer={"items": [{**_GRACE, "depth": 1}, {**_KATHERINE, "version": 3, "depth": 1}, {**_LINUS, "depth": 2}], "next": None},
     ),
     "list_managers": Example(path={"employee_id": 3}, answer={"items": [{**_GRACE, "depth": 1}, {**_ADA, "depth": 2}], "next": None}),
+    "list_employee_history": Example(
+        path={"employee_id": 4},
+        query={"limit": 2},
+        answer={
+            "items": [
+                {**_change(3), "changes": [{"field": "title", "old": "Lead mathematician", "new": "Mathematician"}]},
+                {**_change(2), "changes": [{"field": "title", "old": "Mathematician", "new": "Lead mathematician"}]},
+            ],
+            "next": "x7i8SZRPWyI0MmI3Zjc0N2Q0MDE1N2FmIiwiaGlzdG9yeSIsIjRiMjI3Nzc3ZDRkZDFmYzYiLDUsMF0",
+        },
+    ),
     "export_employees": Example(
         query={"format": "csv"},
         answer="id,username,email,given_name,family_name,display_name,title,department,division,cost_center,employee_number,phone,location,"

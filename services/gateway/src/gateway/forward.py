@@ -49,6 +49,8 @@ TO_CLIENT: Final = frozenset(
         b"retry-after",
         b"sunset",
         b"vary",
+        b"x-as-of",
+        b"x-as-of-stable",
     )
 )
 PATIENCE: Final = 30.0  # seconds without a byte, on either side, after which a request without a deadline is given up

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from shared.timeline import AsOf
+
 MAX_EXPAND = 200
 """Rows of one expanded list; the rest is behind its `next`."""
 
@@ -77,19 +79,22 @@ class ExpandEmployee(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Which parts come with the employee."""
 
     expand: Annotated[list[EmployeePart], Meta(min_length=1, max_length=3)]
+    as_of: AsOf | None = None
 
 
 class ExpandTeam(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which parts come with the team."""
 
     expand: Annotated[list[TeamPart], Meta(min_length=1, max_length=3)]
+    as_of: AsOf | None = None
 
 
 class SearchQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Every word of `q` is a prefix of a word in a name; `limit` counts for each kind."""
+    """Every word of `q` is a prefix of a word in a name; `limit` counts for each kind. The past is not searched: `as_of` is refused."""
 
     q: Annotated[str, Meta(min_length=1, max_length=200)]
     limit: Annotated[int, Meta(ge=1, le=50)] = 10
+    as_of: AsOf | None = None
 
 
 class ChartQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -97,6 +102,7 @@ class ChartQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     root: Id
     depth: Annotated[int, Meta(ge=1, le=10)] = 2
+    as_of: AsOf | None = None
 
 
 class Failure(Struct, frozen=True, kw_only=True):

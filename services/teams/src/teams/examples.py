@@ -28,6 +28,12 @@ def _membership(membership_id: int, team_id: int, employee_id: int, role: str, *
     return {**ids, "role": role, "since": "2024-03-01", "version": 1, **_TIMES, **fields}
 
 
+def _change(entity: str, id_: int, version: int, kind: str) -> dict[str, Any]:
+    """An entry of a history, but for what was changed."""
+    who = {"actor": "account:1", "actor_name": "admin", "request_id": "0f28fbe15a35cdf45ce996ce293a9d60"}
+    return {"at": _WHEN, **who, "entity": entity, "id": id_, "version": version, "kind": kind}
+
+
 def _report(created: int) -> dict[str, Any]:
     return {"created": created, "updated": 0, "unchanged": 0, "refused": 0, "refusals": []}
 
@@ -79,6 +85,24 @@ EXAMPLES: Final = {
         },
     ),
     "list_memberships": Example(query={"employee_id": [1, 2]}, answer={"items": [_ADA, _GRACE], "next": None}),
+    "list_team_history": Example(
+        path={"team_id": 3},
+        query={"limit": 2},
+        answer={
+            "items": [
+                {
+                    **_change("membership", 3, 1, "created"),
+                    "employee_id": 3,
+                    "changes": [{"field": "role", "old": None, "new": "member"}, {"field": "since", "old": None, "new": "2025-01-07"}],
+                },
+                {
+                    **_change("team", 3, 3, "updated"),
+                    "changes": [{"field": "description", "old": None, "new": _NEW["description"]}],
+                },
+            ],
+            "next": "W3tLrKbmWyI1M2Y5MDFkNWJkYWQyNmQ5IiwiaGlzdG9yeSIsIjRlMDc0MDg1NjJiZWRiOGIiLDUsMF0",
+        },
+    ),
     "export_teams": Example(query={"format": "csv"}, answer="slug,name,description,parent,external_id\r\n", excerpt=True),
     "export_memberships": Example(query={"format": "csv"}, answer="team,employee_id,role,since\r\n", excerpt=True),
     "list_changes": Example(

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 Described = dict[str, Any]
 SOMETIMES: Final = "-Sometimes"
-RECORD: Final[Described] = {"media": ["application/json"], "without": ["fields", "expand"]}
+RECORD: Final[Described] = {"media": ["application/json"], "without": ["fields", "expand", "as_of"]}
+AS_OF: Final[Described] = {"with": ["as_of"]}
 _TAG: Final = r'^"[0-9]{1,19}"$'
 _TAGS: Final = r'^(\*|((W/)?"[!#-~]*")([ \t]*,[ \t]*(W/)?"[!#-~]*")*)$'
 
@@ -25,6 +26,15 @@ RESPONSE: Final[dict[str, Described]] = {
     ),
     "Vary": _text(longest=200, example="Accept", words="What else the answer depends on: JSON or YAML."),
     "ETag": _text(_TAG, longest=21, example='"3"', words="The record's version in quotes; of the plain JSON record only."),
+    "X-As-Of": _text(
+        longest=27, shortest=27, example="2026-11-22T07:49:09.123456Z", words="The time for which the answer is true, in UTC."
+    ),
+    "X-As-Of-Stable": _text(
+        longest=27,
+        shortest=27,
+        example="2026-11-22T07:49:09.123456Z",
+        words="Up to when all is settled: an answer for a time up to this one will always be the same.",
+    ),
     "Location": _text("^/[!-~]*$", longest=200, example="/v1/…/7", words="Where the new record is."),
     "Link": _text('^<[^<>]*>; rel="next"$', longest=70_000, example='</v1/…?cursor=…>; rel="next"', words="The next page (RFC 8288)."),
     "Retry-After": {

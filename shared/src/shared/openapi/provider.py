@@ -13,7 +13,7 @@ from shared.converters import MAX_ID, IdConverter, NameConverter
 from shared.errors import BY_STATUS, phrase
 from shared.openapi.contract import Contract, Document
 from shared.openapi.examples import COMMON, add_examples
-from shared.openapi.headers import RECORD, Described, header_components, parameter, parameter_components, response_headers
+from shared.openapi.headers import AS_OF, RECORD, Described, header_components, parameter, parameter_components, response_headers
 from shared.openapi.problems import problem_response, reference, response_name
 from shared.openapi.schemas import Schemas
 from shared.operations import JSON_TYPE, PUBLIC, Limit, Operation, operation_of
@@ -104,6 +104,8 @@ class Provider(OpenAPIProvider):
     def _problem(self, found: Operation, schemas: Schemas, status: int) -> Described:
         kind, names = found.problems.get(status), found.told.get("gives", {}).get(status, ())
         headers: dict[str, Any] = {name: {} for name in names}
+        if status == 404 and found.timed:
+            headers |= {"X-As-Of": {}, "X-As-Of-Stable": {}}
         if status == 412:
             headers["ETag"] = {} if 201 in found.responses else None
         if kind is None and not headers:
@@ -141,8 +143,10 @@ def _response_headers(found: Operation, method: str, status: int) -> dict[str, D
             names["Idempotency-Replayed"] = {}
     if kind is not None and (status == 201 or 304 in found.responses or 412 in found.problems):
         names["ETag"] = RECORD
-    if status == 200 and found.query is not None and "cursor" in found.query.__struct_fields__:
+    if status == 200 and _has(found, "cursor"):
         names["Link"] = {"member": "next"}
+    if status == 200 and _has(found, "as_of"):
+        names |= dict.fromkeys(("X-As-Of", "X-As-Of-Stable"), AS_OF)
     return names | {name: GIVEN.get(name, {}) for name in found.told.get("gives", {}).get(status, ())}
 
 
@@ -155,6 +159,11 @@ GIVEN: Final[Mapping[str, Described | None]] = {
 """When a header that an operation names is there."""
 
 
+def _has(found: Operation, parameter: str) -> bool:
+    """Whether an operation can be asked with a query parameter."""
+    return found.query is not None and parameter in found.query.__struct_fields__
+
+
 def _in_two_forms(found: Operation) -> bool:
     """Whether the answer is a JSON document, which comes as YAML to those who would rather have it."""
     return any(media_type == JSON_TYPE or media_type.endswith("+json") for media_type in found.response_types)
@@ -165,7 +174,7 @@ def _content(found: Operation, schemas: Schemas, status: int, kind: Any) -> Desc
     if schema is None:
         return {}
     others: list[Any] = []
-    if status == 200 and found.query is not None and "fields" in found.query.__struct_fields__:
+    if status == 200 and _has(found, "fields"):
         others.append(schemas.some_of(schema))
     for name, variant in found.told.get("variants", {}).items():
         others.append((schemas.of(variant) or {}) | {"x-only-with": name})

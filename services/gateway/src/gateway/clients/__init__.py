@@ -2,7 +2,7 @@
 
 from gateway.clients.answers import Employee, ExportedMembership, Member, Membership, Page, Person, Placed, Team
 from gateway.clients.rules import EMPLOYEES, TEAMS, UPSTREAMS, Rule, public_rules
-from gateway.clients.upstream import Ask, Reply, Upstream
+from gateway.clients.upstream import Ask, Instant, Reply, Upstream
 
 __all__ = [
     "EMPLOYEES",
@@ -11,6 +11,7 @@ __all__ = [
     "Ask",
     "Employee",
     "ExportedMembership",
+    "Instant",
     "Member",
     "Membership",
     "Page",

@@ -28,14 +28,36 @@ Reply = httpx.Response
 Parameters = Mapping[str, str | int | bool | list[int] | list[str]]
 
 
+@dataclass(slots=True)
+class Instant:
+    """The time that services are asked about, the same for all of them; and up to when all that they answered is settled."""
+
+    at: str
+    stable: str = ""
+
+    def note(self, service: str, response: httpx.Response) -> None:
+        """Take in what an answer says. Raises BadGateway for one that does not say it."""
+        stable = response.headers.get("x-as-of-stable", "")
+        if response.headers.get("x-as-of") != self.at or not stable:
+            raise BadGateway(f"The {service} service did not answer for the time that it was asked about.")
+        self.stable = min(self.stable, stable) if self.stable else stable
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """On whose behalf a service is asked, and until when (seconds of the event loop's clock; None: as long as bytes move)."""
+    """On whose behalf a service is asked, until when (seconds of the event loop's clock; None: as long as bytes move), and about which
+    instant (None: how things are).
+    """
 
     caller: Caller
     request_id: str
     traceparent: str
     deadline: float | None
+    instant: Instant | None = None
+
+    def about(self, query: Parameters | None) -> Parameters | None:
+        """A query, with the instant."""
+        return query if self.instant is None else {**(query or {}), "as_of": self.instant.at}
 
 
 class Upstream:
@@ -72,7 +94,9 @@ class Upstream:
         """An operation's answer, as plain values and as `kind`. Raises the Problem that stands for what went wrong."""
         if kind not in self._reads.get(operation, ()):
             raise ValueError(f"{operation} of {self.name} is not read as {kind}: name it in its rule")
-        response = await self._send(ask, operation, self.url_for(operation, query, **ids))
+        response = await self._send(ask, operation, self.url_for(operation, ask.about(query), **ids))
+        if ask.instant is not None:
+            ask.instant.note(self.name, response)
         return answers.read(self.name, response, kind)
 
     async def send(
@@ -104,10 +128,12 @@ class Upstream:
 
         Raises the Problem that stands for a failed transport, also while the body is read inside.
         """
-        request = self._request(self._streams, ask, operation, self.url_for(operation, query), headers, body)
+        request = self._request(self._streams, ask, operation, self.url_for(operation, ask.about(query)), headers, body)
         try:
             response = await self._streams.send(request, stream=True)
             try:
+                if ask.instant is not None and response.is_success:
+                    ask.instant.note(self.name, response)
                 yield response
             finally:
                 await response.aclose()

@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 
 from quart import Response, current_app, request
 
-from gateway.clients import Ask, Upstream
+from gateway.clients import Ask, Instant, Upstream
 from gateway.edge.deadlines import for_services
 from gateway.edge.proxies import counted_as
 from gateway.limits import Limits
@@ -15,6 +15,7 @@ from gateway.sessions import SCOPE_KEY, Session, Sessions
 from gateway.views import Joined
 from shared.context import caller, exchange
 from shared.responses import respond
+from shared.timeline import explicit_instant
 
 EXTENSION: Final = "gateway"
 
@@ -37,10 +38,16 @@ def gateway() -> Parts:
     return cast("Parts", current_app.extensions[EXTENSION])
 
 
-def ask() -> Ask:
-    """The present request as the services see it."""
+def ask(as_of: str | None = None) -> Ask:
+    """The present request as the services see it. Raises BadRequest for an `as_of` that is no time."""
     now = exchange()
-    return Ask(caller(), now.request_id, now.traceparent, for_services(now))
+    instant = None if as_of is None else Instant(explicit_instant(as_of))
+    return Ask(caller(), now.request_id, now.traceparent, for_services(now), instant)
+
+
+def told(asked: Ask) -> dict[str, str]:
+    """The headers that say what instant an answer is about."""
+    return {} if asked.instant is None else {"X-As-Of": asked.instant.at, "X-As-Of-Stable": asked.instant.stable}
 
 
 def session() -> Session | None:
@@ -65,10 +72,10 @@ def wants_all() -> bool:
     )
 
 
-def answer(joined: Joined, *, strict: bool) -> Response:
+def answer(joined: Joined, asked: Ask, *, strict: bool) -> Response:
     """A joined document, with what is missing said in it and in its headers."""
     document = joined.document
-    headers = {"X-Gateway-Complete": "true" if joined.complete else "false"}
+    headers = {"X-Gateway-Complete": "true" if joined.complete else "false", **told(asked)}
     if not joined.complete:
         document = {**document, "_parts": joined.failures}
     if strict:

@@ -8,6 +8,7 @@ from gateway import views
 from gateway.routes.context import answer, ask, gateway, wants_all
 from gateway.schemas import ChartQuery, EmployeeWithParts, ExpandEmployee, ExpandTeam, Found, OrgChart, SearchQuery, TeamWithParts
 from shared.operations import READ, operation
+from shared.timeline import refuse_present_only
 
 blueprint: Final = Blueprint("directory", __name__)
 UPSTREAM: Final = (502,)
@@ -16,35 +17,37 @@ COMPLETE: Final = {200: ("X-Gateway-Complete", "Preference-Applied")}
 
 
 @blueprint.get("/v1/employees/<int:employee_id>")
-@operation(allow=READ, query=ExpandEmployee, responses={200: EmployeeWithParts}, problems=UPSTREAM, takes=PREFER, gives=COMPLETE)
+@operation(allow=READ, query=ExpandEmployee, responses={200: EmployeeWithParts}, problems=(422, *UPSTREAM), takes=PREFER, gives=COMPLETE)
 async def expand_employee(employee_id: int, query: ExpandEmployee) -> Response:
     """An employee with manager, teams or reports."""
-    parts, strict = gateway(), wants_all()
-    joined = await views.expand_employee(parts.employees, parts.teams, ask(), employee_id, query.expand, strict=strict)
-    return answer(joined, strict=strict)
+    parts, strict, asked = gateway(), wants_all(), ask(query.as_of)
+    joined = await views.expand_employee(parts.employees, parts.teams, asked, employee_id, query.expand, strict=strict)
+    return answer(joined, asked, strict=strict)
 
 
 @blueprint.get("/v1/teams/<int:team_id>")
-@operation(allow=READ, query=ExpandTeam, responses={200: TeamWithParts}, problems=UPSTREAM, takes=PREFER, gives=COMPLETE)
+@operation(allow=READ, query=ExpandTeam, responses={200: TeamWithParts}, problems=(422, *UPSTREAM), takes=PREFER, gives=COMPLETE)
 async def expand_team(team_id: int, query: ExpandTeam) -> Response:
     """A team with members, parent or subteams."""
-    parts, strict = gateway(), wants_all()
-    joined = await views.expand_team(parts.employees, parts.teams, ask(), team_id, query.expand, strict=strict)
-    return answer(joined, strict=strict)
+    parts, strict, asked = gateway(), wants_all(), ask(query.as_of)
+    joined = await views.expand_team(parts.employees, parts.teams, asked, team_id, query.expand, strict=strict)
+    return answer(joined, asked, strict=strict)
 
 
 @blueprint.get("/v1/search")
-@operation(allow=READ, query=SearchQuery, responses={200: Found}, problems=UPSTREAM, takes=PREFER, gives=COMPLETE)
+@operation(allow=READ, query=SearchQuery, responses={200: Found}, problems=(422, *UPSTREAM), takes=PREFER, gives=COMPLETE)
 async def search(query: SearchQuery) -> Response:
     """Employees and teams by words of their names."""
-    parts, strict = gateway(), wants_all()
-    joined = await views.search(parts.employees, parts.teams, ask(), query.q, query.limit, strict=strict)
-    return answer(joined, strict=strict)
+    if query.as_of is not None:
+        refuse_present_only(q=query.q)
+    parts, strict, asked = gateway(), wants_all(), ask()
+    joined = await views.search(parts.employees, parts.teams, asked, query.q, query.limit, strict=strict)
+    return answer(joined, asked, strict=strict)
 
 
 @blueprint.get("/v1/org-chart")
 @operation(allow=READ, query=ChartQuery, responses={200: OrgChart}, problems=(404, 422, 502), takes=PREFER, gives=COMPLETE)
 async def org_chart(query: ChartQuery) -> Response:
     """Everyone below someone, as a tree."""
-    strict = wants_all()
-    return answer(await views.org_chart(gateway().employees, ask(), query.root, query.depth), strict=strict)
+    strict, asked = wants_all(), ask(query.as_of)
+    return answer(await views.org_chart(gateway().employees, asked, query.root, query.depth), asked, strict=strict)

@@ -7,7 +7,7 @@ from quart import Blueprint, Response, current_app, request
 from gateway import memberships
 from gateway.contract import MembershipsRefused
 from gateway.memberships.exports import COLUMNS
-from gateway.routes.context import ask, gateway
+from gateway.routes.context import ask, gateway, told
 from gateway.schemas import MemberBody, Membership, MembershipLine, MembershipRow
 from shared.bodies import UploadStream
 from shared.errors import TooLarge
@@ -34,11 +34,11 @@ async def put_member(team_id: int, employee_id: int, body: UploadStream) -> Resp
     parts = gateway()
     headers = {name: request.headers[name] for name in CONDITIONS if name in request.headers}
     content = await _whole(body)
-    told = await memberships.put_member(
+    answer = await memberships.put_member(
         parts.employees, parts.teams, ask(), team_id, employee_id, content, {**headers, "Content-Type": JSON_TYPE}
     )
-    answered = {name: told.headers[name] for name in ANSWERED if name in told.headers}
-    return respond(told.content, told.status_code, answered)
+    answered = {name: answer.headers[name] for name in ANSWERED if name in answer.headers}
+    return respond(answer.content, answer.status_code, answered)
 
 
 @blueprint.post("/v1/memberships/import")
@@ -51,12 +51,14 @@ async def import_memberships(query: ImportQuery, body: UploadStream) -> Response
 
 
 @blueprint.get("/v1/memberships/export")
-@export_operation(MembershipLine, (502,))
+@export_operation(MembershipLine, (502,), timed=False)
 async def export_memberships(query: ExportQuery) -> Response:
     """All memberships by team and username, as they were at one instant."""
-    parts = gateway()
-    rows = await memberships.export_rows(parts.employees, parts.teams, ask())
-    return export_table(query, "memberships", COLUMNS, rows)
+    parts, asked = gateway(), ask(query.as_of)
+    rows = await memberships.export_rows(parts.employees, parts.teams, asked)
+    answer = export_table(query, "memberships", COLUMNS, rows)
+    answer.headers.update(told(asked))
+    return answer
 
 
 async def _whole(body: UploadStream) -> bytes:

@@ -15,7 +15,7 @@ def _some(seq: ColumnElement[Any], *of_team: ColumnElement[bool]) -> Select[Any]
 
 
 def _places() -> Select[Any]:
-    changes, parts, team = log.changes.c, memberships_versions.c, bindparam("id")
+    changes, parts, team = log.changes.c, memberships_versions.c, bindparam("id", type_=BigInteger)
     found = union(
         _some(changes.seq, changes.entity == "team", changes.entity_id == team),
         _some(parts.seq_from, parts.team_id == team),
