@@ -121,9 +121,8 @@ def operation(
     status to a Struct or None (no content); `response_types` other than JSON are for streams. One that `waits` (a long poll)
     is ended with a 503 when the service stops. `problems` are the statuses it may answer besides those that follow from the rest, or
     map them to a Struct that derives from `shared.openapi.ProblemDocument` where the problem has members of its own.
-    One that is `timed` has a query with `as_of`, and reads by `shared.context.reader`.
-    One that is `deprecated` since a day says so in its answers and in the document, and from which day on it may be gone (`sunset`).
-    `told` is for the document alone.
+    One that is `timed` has a query with `as_of`, and reads by `shared.context.reader`. One that is `deprecated` since a day says so in its
+    answers and in the document, and from which day on it may be gone (`sunset`). `told` is for the document alone.
     """
     for part in (query, *(get_args(body) or (body,))):
         _demand_strict(part)

@@ -114,7 +114,7 @@ class EmployeeChange(HistoryEntry):
     entity: Literal["employee"]
 
 
-class HistoryPage(Struct):
+class EmployeeHistoryPage(Struct):
     """A page of a history, the newest change first."""
 
     items: Annotated[list[EmployeeChange], Meta(max_length=200)]

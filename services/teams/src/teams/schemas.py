@@ -193,7 +193,7 @@ class TeamChange(HistoryEntry):
     employee_id: Id | UnsetType | None = UNSET
 
 
-class HistoryPage(Struct):
+class TeamHistoryPage(Struct):
     """A page of a team's history, the newest change first."""
 
     items: Annotated[list[TeamChange], Meta(max_length=200)]

@@ -55,11 +55,18 @@ class Connection:
         self._refused: StoreError | None = None
         self._deferred: dict[Query, list[Mapping[str, Any]]] = {}
         self.dialect = driver.dialect
-        self.now = now
+        self._clock = now
+        self._now: str | None = None
         self.memo: dict[str, Any] = {}
         """What is known about the database until the transaction ends; undone with the unit that fails. Values must be immutable."""
         self.logged: list[Change] = []
         self._large_since: int | None = None
+
+    def now(self) -> str:
+        """The time of the present unit, the same until it ends: whoever asks how things were sees all of it, or nothing."""
+        if self._now is None:
+            self._now = self._clock()
+        return self._now
 
     def all(self, query: Query, /, **params: Any) -> list[Row]:
         """Every row that a query gives."""
@@ -167,6 +174,7 @@ class Connection:
             self._flush_before()
             self._large_since = len(self.logged)
         mark = self.mark()
+        self._now = None
         self._driver.command("SAVEPOINT unit")
         try:
             result = work(self)

@@ -2,7 +2,7 @@
 
 from quart import Blueprint, Response
 
-from employees.schemas import HistoryPage
+from employees.schemas import EmployeeHistoryPage
 from employees.store import people
 from employees.store.history import HISTORY
 from shared.context import reader
@@ -14,7 +14,7 @@ blueprint = Blueprint("history", __name__)
 
 
 @blueprint.get("/v1/employees/<int:employee_id>/history")
-@operation(allow=READ, query=HistoryQuery, responses={200: HistoryPage}, problems=(410, 422), timed=True)
+@operation(allow=READ, query=HistoryQuery, responses={200: EmployeeHistoryPage}, problems=(410, 422), timed=True)
 async def list_employee_history(employee_id: int, query: HistoryQuery) -> Response:
     """Every change of someone's record, the newest first; also of someone who was deleted."""
     page = await HISTORY.page(reader(), employee_id, cursor=query.cursor, limit=query.limit)
