@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from shared.db import Connection, Database
 from shared.errors import BadRequest, Gone
 from shared.migrate import engine_of, new_epoch
-from shared.testing.things import AUTHOR, feed, records
+from shared.testing.things import AUTHOR, events_of, records
 
 
 async def test_events_tell_each_state_and_tombstones_that_it_ended(db: Database) -> None:
@@ -18,7 +18,7 @@ async def test_events_tell_each_state_and_tombstones_that_it_ended(db: Database)
         records.remove(conn, records.change(conn, thing, {"name": "N"}, AUTHOR), AUTHOR)
 
     await db.write(unit)
-    created, updated, deleted = await feed.read(db, None)
+    created, updated, deleted = await events_of(db, None)
     assert created["specversion"] == "1.0"
     assert created["source"] == "/things"
     events = (created, updated, deleted)
@@ -35,7 +35,7 @@ async def test_the_feed_goes_on_from_an_event(db: Database) -> None:
     await db.write(lambda conn: records.add_many(conn, [{"code": f"c{i}", "open": True} for i in range(7)], AUTHOR))
     seen: list[str] = []
     after = None
-    while events := await feed.read(db, after, limit=3):
+    while events := await events_of(db, after, limit=3):
         after = events[-1]["id"]
         seen += [event["data"]["code"] for event in events]
     assert seen == [f"c{i}" for i in range(7)]
@@ -46,7 +46,7 @@ async def test_a_reader_misses_nothing_while_many_write(db: Database) -> None:
         seen: list[str] = []
         after = None
         while len(seen) < 200:
-            events = await feed.read(db, after, limit=50, wait=10)
+            events = await events_of(db, after, limit=50, wait=10)
             after = events[-1]["id"] if events else after
             seen += [event["subject"] for event in events]
         return seen
@@ -58,15 +58,15 @@ async def test_a_reader_misses_nothing_while_many_write(db: Database) -> None:
 
 
 async def test_an_empty_feed_answers_after_its_time(db: Database) -> None:
-    assert await feed.read(db, None, wait=0.01) == []
+    assert await events_of(db, None, wait=0.01) == []
 
 
 async def test_a_cursor_from_before_a_restore_is_gone(things_url: str) -> None:
     db = Database(things_url)
     await db.open()
     await db.write(lambda conn: records.add(conn, {"code": "a", "open": True}, AUTHOR))
-    (event,) = await feed.read(db, None)
-    assert await feed.read(db, event["id"]) == []
+    (event,) = await events_of(db, None)
+    assert await events_of(db, event["id"]) == []
     await db.close()
     engine = engine_of(things_url)
     with engine.begin() as connection:
@@ -76,10 +76,10 @@ async def test_a_cursor_from_before_a_restore_is_gone(things_url: str) -> None:
     db = Database(things_url)
     await db.open()
     with pytest.raises(Gone):
-        await feed.read(db, event["id"])
+        await events_of(db, event["id"])
     for bad in ("", "x", "1", ".1", f"{db.epoch}.", f"{db.epoch}.-1", f"{db.epoch}.1x", f"{db.epoch}.{'9' * 19}", f"{db.epoch}.²"):
         with pytest.raises(BadRequest) as caught:
-            await feed.read(db, bad)
+            await events_of(db, bad)
         assert caught.value.errors[0].field == "after"
     await db.close()
 
@@ -88,8 +88,8 @@ async def test_a_cursor_beyond_the_end_of_the_log_is_gone(db: Database) -> None:
     """A database file that was put back by hand keeps its epoch, and who follows it must not wait until the log has grown past them."""
     await db.write(lambda conn: records.add(conn, {"code": "a", "open": True}, AUTHOR))
     with pytest.raises(Gone, match="not in the log any more"):
-        await feed.read(db, f"{db.epoch}.2")
-    assert await feed.read(db, f"{db.epoch}.1") == []
+        await events_of(db, f"{db.epoch}.2")
+    assert await events_of(db, f"{db.epoch}.1") == []
 
 
 async def test_a_cursor_of_a_change_by_another_process_is_not_gone(things_url: str) -> None:
@@ -97,6 +97,6 @@ async def test_a_cursor_of_a_change_by_another_process_is_not_gone(things_url: s
     await one.open()
     await other.open()
     await other.write(lambda conn: records.add(conn, {"code": "a", "open": True}, AUTHOR))
-    assert await feed.read(one, f"{one.epoch}.1") == []
+    assert await events_of(one, f"{one.epoch}.1") == []
     await one.close()
     await other.close()

@@ -17,7 +17,7 @@ from shared.db import Connection, ConstraintViolation, Database, InvalidParamete
 from shared.errors import Problem
 from shared.migrate import upgrade
 from shared.testing.databases import postgresql_database, sqlite_url
-from shared.testing.things import ALL, AUTHOR, feed, listing, log, records, snapshot, things, things_versions
+from shared.testing.things import ALL, AUTHOR, events_of, listing, log, records, snapshot, things, things_versions
 
 THINGS = "shared.testing.things"
 LOG = Query(select(log.changes).order_by(log.changes.c.seq))
@@ -162,7 +162,7 @@ class SameAnswers(RuleBasedStateMachine):
     @rule()
     def read_the_feed(self) -> None:
         async def events(db: Database) -> list[Any]:
-            return [{**event, "id": event["id"].partition(".")[2]} for event in await feed.read(db, None)]
+            return [{**event, "id": event["id"].partition(".")[2]} for event in await events_of(db, None)]
 
         self.both(events)
 

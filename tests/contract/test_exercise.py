@@ -46,6 +46,9 @@ async def test_the_gateway_gives_every_documented_answer(tmp_path: Path) -> None
 
 
 def is_promised(promise: Rules, seen: Seen) -> bool:
-    """Whether a release tells of this operation with this status."""
+    """Whether a release tells of this operation with these parameters and this status."""
     operation = promise.operation(seen)
-    return operation is not None and str(seen.status) in operation["responses"]
+    if operation is None:
+        return False
+    known = {promise.found(one)["name"] for one in operation.get("parameters", ())}
+    return (seen.given <= known or seen.status == 400) and str(seen.status) in operation["responses"]

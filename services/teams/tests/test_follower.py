@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 import structlog
@@ -105,7 +106,8 @@ async def test_deletes_and_statuses_arrive_whatever_is_delivered_twice(
 async def _changes(db: Database) -> list[dict[str, Any]]:
     from teams.store import FEED
 
-    return await FEED.read(db, None, 1000)
+    found: list[dict[str, Any]] = msgspec.to_builtins(await FEED.read(db, None, 1000))
+    return found
 
 
 async def test_a_restored_directory_is_read_from_its_beginning(

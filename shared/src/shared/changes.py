@@ -152,7 +152,14 @@ def log_tables(metadata: MetaData, *, history: bool = False) -> LogTables:
     if history:
         Index("ix_changes_at", changes.c.at, changes.c.seq)
         names = Table("names", metadata, Column("actor", exact_text(), primary_key=True), Column("name", Text, nullable=False))
-    idempotency = Table(
+    idempotency = _idempotency(metadata)
+    following = select(changes).where(changes.c.seq > bindparam("seq")).order_by(changes.c.seq).limit(bindparam("limit", type_=BigInteger))
+    until = select(changes.c.seq).where(changes.c.at <= bindparam("at")).order_by(changes.c.at.desc(), changes.c.seq.desc()).limit(1)
+    return LogTables(changes, meta, idempotency, names, Query(insert(changes)), Query(_last(changes, meta)), Query(following), Query(until))
+
+
+def _idempotency(metadata: MetaData) -> Table:
+    table = Table(
         "idempotency",
         metadata,
         Column("scope", exact_text(), primary_key=True),
@@ -163,10 +170,8 @@ def log_tables(metadata: MetaData, *, history: bool = False) -> LogTables:
         Column("document", LargeBinary, nullable=False),
         Column("created_at", exact_text(), nullable=False),
     )
-    Index("ix_idempotency_created_at", idempotency.c.created_at)
-    following = select(changes).where(changes.c.seq > bindparam("seq")).order_by(changes.c.seq).limit(bindparam("limit", type_=BigInteger))
-    until = select(changes.c.seq).where(changes.c.at <= bindparam("at")).order_by(changes.c.at.desc(), changes.c.seq.desc()).limit(1)
-    return LogTables(changes, meta, idempotency, names, Query(insert(changes)), Query(_last(changes, meta)), Query(following), Query(until))
+    Index("ix_idempotency_created_at", table.c.created_at)
+    return table
 
 
 def _last(changes: Table, meta: Table) -> Select[Any]:

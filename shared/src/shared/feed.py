@@ -1,12 +1,12 @@
 """The feed of a service: its log as CloudEvents (1.0, JSON batch format), with each record's state, and tombstones for what was deleted."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import Table, bindparam, select
+from sqlalchemy import BigInteger, Table, bindparam, select
 
 from shared.changes import Change, LogTables
 from shared.db import Database, Query
@@ -48,62 +48,72 @@ class Event(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class FeedEntity:
-    """An entity's versions table, and how one of its rows is shown: the same document as in the service's answers."""
+    """An entity's versions table, and the fields that its document shows, in their order: the same as in the service's answers."""
 
     versions: Table
-    present: Callable[[dict[str, Any]], dict[str, Any]]
+    fields: Sequence[str]
+
+
+class _States:
+    """The states of an entity that the changes from `first` to `last` began, each as its document: a Struct, which is quick to encode."""
+
+    def __init__(self, name: str, entity: FeedEntity) -> None:
+        self._document: Any = msgspec.defstruct(name, [(field, Any) for field in entity.fields])
+        versions = entity.versions.c
+        between = versions.seq_from.between(bindparam("first"), bindparam("last"))
+        self._query = Query(select(versions.seq_from, *(versions[field] for field in entity.fields)).where(between))
+
+    async def between(self, db: Database, first: int, last: int) -> dict[int, Any]:
+        """By the change that began them."""
+        document = self._document
+        return {row[0]: document(*row[1:]) for row in await db.all(self._query, first=first, last=last)}
 
 
 class Feed:
-    """``Feed("/things", log, {"thing": FeedEntity(things_versions, present)})``; made once, in a store."""
+    """``Feed("/things", log, {"thing": FeedEntity(things_versions, FIELDS)})``; made once, in a store."""
 
     def __init__(self, source: str, log: LogTables, entities: Mapping[str, FeedEntity]) -> None:
         self._source = source
-        self._log = log
-        self._entities = entities
-        self._states = {name: Query(_states_between(entity.versions)) for name, entity in entities.items()}
+        columns = (log.changes.c[name] for name in Change.__slots__)
+        following = select(*columns).where(log.changes.c.seq > bindparam("seq")).order_by(log.changes.c.seq)
+        self._following = Query(following.limit(bindparam("limit", type_=BigInteger)))
+        self._states = {name: _States(name, entity) for name, entity in entities.items()}
 
-    async def read(self, db: Database, after: str | None, limit: int = 100, wait: float = 0.0) -> list[dict[str, Any]]:
+    async def read(self, db: Database, after: str | None, limit: int = 100, wait: float = 0.0) -> list[Event]:
         """The events after a cursor (None: from the first), at most ``limit``, in commit order.
 
         With none there yet, waits up to ``wait`` seconds for one. An event's id is the cursor to go on with. Raises BadRequest naming
         ``after`` for what is no cursor, Gone for a cursor from before a restore, or beyond the log's end: the reader must start anew.
         """
         seq = parse_cursor(db, after)
-        changes = await self._changes(db, seq, limit)
+        changes = await db.all(self._following, seq=seq, limit=limit)
         if not changes and seq > db.last_seq and seq > await db.last_change():
             raise Gone("after: this change is not in the log any more, as after a restore by hand; read the feed from its beginning")
         if not changes and wait > 0:
             await db.wait_for_change(seq, wait)
-            changes = await self._changes(db, seq, limit)
+            changes = await db.all(self._following, seq=seq, limit=limit)
         if not changes:
             return []
-        states: dict[tuple[str, int], dict[str, Any]] = {}
-        for name in {change.entity for change in changes} & self._states.keys():
-            entity = self._entities[name]
-            columns = [column.name for column in entity.versions.columns]
-            for row in await db.all(self._states[name], first=changes[0].seq, last=changes[-1].seq):
-                state = dict(zip(columns, row, strict=True))
-                states[name, state["seq_from"]] = entity.present(state)
-        return [self._event(db.epoch, change, states.get((change.entity, change.seq))) for change in changes]
+        states: dict[int, Any] = {}
+        for name in {row[2] for row in changes} & self._states.keys():
+            states |= await self._states[name].between(db, changes[0][0], changes[-1][0])
+        return [self._event(db.epoch, row, states.get(row[0])) for row in changes]
 
-    async def _changes(self, db: Database, seq: int, limit: int) -> list[Change]:
-        return [Change(*row[:8]) for row in await db.all(self._log.after, seq=seq, limit=limit)]
-
-    def _event(self, epoch: str, change: Change, data: dict[str, Any] | None) -> dict[str, Any]:
-        return {
-            "specversion": "1.0",
-            "id": f"{epoch}.{change.seq}",
-            "source": self._source,
-            "type": f"roster.{change.entity}.{change.kind}",
-            "subject": f"{change.entity}/{change.entity_id}",
-            "time": change.at,
-            "recordversion": change.version,
-            "actor": change.actor,
-            "requestid": change.request_id,
-            "datacontenttype": "application/json",
-            "data": data,
-        }
+    def _event(self, epoch: str, row: tuple[Any, ...], data: Any) -> Event:
+        seq, at, entity, entity_id, version, kind, actor, request_id = row
+        return Event(
+            specversion="1.0",
+            id=f"{epoch}.{seq}",
+            source=self._source,
+            type=f"roster.{entity}.{kind}",
+            subject=f"{entity}/{entity_id}",
+            time=at,
+            recordversion=version,
+            actor=actor,
+            requestid=request_id,
+            datacontenttype="application/json",
+            data=data,
+        )
 
 
 def parse_cursor(db: Database, cursor: str | None) -> int:
@@ -116,7 +126,3 @@ def parse_cursor(db: Database, cursor: str | None) -> int:
     if epoch != db.epoch:
         raise Gone("after: this cursor is from before the database was restored; read the feed from its beginning")
     return int(seq)
-
-
-def _states_between(versions: Table) -> Any:
-    return select(versions).where(versions.c.seq_from.between(bindparam("first"), bindparam("last")))

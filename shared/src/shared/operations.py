@@ -116,13 +116,13 @@ def operation(
 ) -> Callable[[View], View]:
     """Declare a view an operation; its name is the function's (endpoint and operationId).
 
-    `query` and `body` are Structs that refuse unknown fields: the view gets them as keyword arguments `query` and `body`
-    (a body may also be `Upload`; with `body_optional`, `body` is None for a request without any). `responses` maps a
-    status to a Struct or None (no content); `response_types` other than JSON are for streams. One that `waits` (a long poll)
-    is ended with a 503 when the service stops. `problems` are the statuses it may answer besides those that follow from the rest, or
-    map them to a Struct that derives from `shared.openapi.ProblemDocument` where the problem has members of its own.
-    One that is `timed` has a query with `as_of`, and reads by `shared.context.reader`. One that is `deprecated` since a day says so in its
-    answers and in the document, and from which day on it may be gone (`sunset`). `told` is for the document alone.
+    `query` and `body` are Structs that refuse unknown fields: the view gets them as keyword arguments `query` and `body` (a body may also
+    be `Upload`; with `body_optional`, `body` is None for a request without any). `responses` maps a status to a Struct or None (no
+    content); `response_types` other than JSON are for streams. One that `waits` (a long poll) is ended with a 503 when the service stops.
+    One that is `timed` has a query with `as_of`, and reads by `shared.context.reader`. `problems` are the statuses it may answer besides
+    those that follow from the rest, or map them to a Struct that derives from `shared.openapi.ProblemDocument` where the problem has
+    members of its own. One that is `deprecated` since a day says so in its answers and in the document, and from which day on it may be
+    gone (`sunset`). `told` is for the document alone.
     """
     for part in (query, *(get_args(body) or (body,))):
         _demand_strict(part)

@@ -63,7 +63,7 @@ class Timeline:
         head = await self._head()
         if of_cursor is not None:
             wanted = of_cursor
-        elif wanted > (now := self.db.now()):
+        elif wanted > max(now := self.db.now(), head.stable):
             if len(asked) == len("2026-11-22") and asked <= now[:10]:
                 return await self._present(head, now)
             await _wait_for(wanted, now)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from employees.models import FIELDS, log
@@ -75,7 +76,7 @@ def fold(events: list[Record], at: str) -> dict[int, Record]:
 async def log_of(db: Database) -> list[Record]:
     events: list[Record] = []
     while some := await FEED.read(db, events[-1]["id"] if events else None, 1000):
-        events += some
+        events += msgspec.to_builtins(some)
     return events
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from shared.changes import Author
 from shared.db import Connection, Database
 from shared.errors import Problem
@@ -122,7 +124,7 @@ class Edits:
 async def log_of(db: Database) -> list[Record]:
     events: list[Record] = []
     while some := await FEED.read(db, events[-1]["id"] if events else None, 1000):
-        events += some
+        events += msgspec.to_builtins(some)
     return events
 
 

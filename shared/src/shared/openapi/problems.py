@@ -51,6 +51,8 @@ MEANINGS: Final[Mapping[int, str]] = {
 }
 HEADERS: Final[Mapping[int, str]] = {401: "WWW-Authenticate", 405: "Allow", 415: "Accept", 429: "Retry-After", 503: "Retry-After"}
 """What the problem of a status always carries."""
+AS_OF: Final = ("X-As-Of", "X-As-Of-Stable")
+"""What a 404 carries that is about an instant."""
 
 
 def problem_response(
@@ -73,6 +75,8 @@ def problem_response(
     known: dict[str, Described | None] = {"X-Request-ID": None, "Vary": None}
     if status in HEADERS:
         known[HEADERS[status]] = None
+    if status == 404:
+        known |= {name: {} for name in AS_OF}
     whole = {"allOf": [schema, {"type": "object", "properties": fixed}]}
     return {
         "description": MEANINGS[status],

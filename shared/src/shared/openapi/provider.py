@@ -104,8 +104,6 @@ class Provider(OpenAPIProvider):
     def _problem(self, found: Operation, schemas: Schemas, status: int) -> Described:
         kind, names = found.problems.get(status), found.told.get("gives", {}).get(status, ())
         headers: dict[str, Any] = {name: {} for name in names}
-        if status == 404 and found.timed:
-            headers |= {"X-As-Of": {}, "X-As-Of-Stable": {}}
         if status == 412:
             headers["ETag"] = {} if 201 in found.responses else None
         if kind is None and not headers:

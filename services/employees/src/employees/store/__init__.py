@@ -9,19 +9,11 @@ exports  everyone at one instant
 history  what has happened to one of them
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from employees.models import FIELDS, employees_versions, log
 from shared.feed import Feed, FeedEntity
 from shared.idempotency import Idempotency
 
-
-def _present(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: record[name] for name in FIELDS}
-
-
-FEED = Feed("/employees", log, {"employee": FeedEntity(employees_versions, _present)})
+FEED = Feed("/employees", log, {"employee": FeedEntity(employees_versions, FIELDS)})
 ONCE = Idempotency(log)
 
 __all__ = ["FEED", "ONCE"]

@@ -2,12 +2,9 @@
 
 from shared.feed import Feed, FeedEntity
 from shared.idempotency import Idempotency
-from teams.models import log, memberships_versions, teams_versions
-from teams.store import members, teams
+from teams.models import FIELDS, MEMBERSHIP_FIELDS, log, memberships_versions, teams_versions
 
-FEED = Feed(
-    "/teams", log, {"team": FeedEntity(teams_versions, teams.present), "membership": FeedEntity(memberships_versions, members.present)}
-)
+FEED = Feed("/teams", log, {"team": FeedEntity(teams_versions, FIELDS), "membership": FeedEntity(memberships_versions, MEMBERSHIP_FIELDS)})
 ONCE = Idempotency(log)
 
 __all__ = ["FEED", "ONCE"]

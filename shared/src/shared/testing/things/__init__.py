@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint, bindparam, select
 
 from shared.changes import Author, log_tables
-from shared.db import Query, any_of, exact_text
+from shared.db import Database, Query, any_of, exact_text
 from shared.feed import Feed, FeedEntity
 from shared.pages import Listing, Sort
 from shared.records import Records, index_versions, versions
@@ -41,14 +42,11 @@ def _keys(thing: Mapping[str, Any]) -> dict[str, Any]:
     return {"name_key": (thing["name"] or "").casefold()}
 
 
-def _present(thing: dict[str, Any]) -> dict[str, Any]:
-    return {name: thing[name] for name in ("id", "name", "code", "owner_id", "amount", "open", "version", "created_at", "updated_at")}
-
-
+FIELDS = ("id", "name", "code", "owner_id", "amount", "open", "version", "created_at", "updated_at")
 records = Records("thing", things, things_versions, log, _keys)
 snapshot = Snapshot(select(*(things_versions.c[name] for name in records.columns)), things_versions)
 """Rows like those of `things`."""
-feed = Feed("/things", log, {"thing": FeedEntity(things_versions, _present)})
+feed = Feed("/things", log, {"thing": FeedEntity(things_versions, FIELDS)})
 listing = Listing(
     select(things),
     things.c.id,
@@ -60,5 +58,13 @@ listing = Listing(
         "codes": any_of(things.c.code, "codes"),
     },
 )
+
+
+async def events_of(db: Database, after: str | None, limit: int = 100, wait: float = 0.0) -> list[dict[str, Any]]:
+    """The feed's events as plain documents."""
+    found: list[dict[str, Any]] = msgspec.to_builtins(await feed.read(db, after, limit, wait))
+    return found
+
+
 BY_ID = Query(select(things).where(things.c.id == bindparam("id")))
 ALL = Query(select(things).order_by(things.c.id))
