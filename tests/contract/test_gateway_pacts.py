@@ -2,14 +2,14 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import pytest
 
 from gateway import memberships, views
-from gateway.clients import UPSTREAMS, Ask, Employee, Page, Upstream
+from gateway.clients import UPSTREAMS, Ask, Employee, Instant, Membership, Page, Upstream
 from gateway.errors import ServiceUnavailable
 from gateway.memberships.people import People
 from gateway.resilience import Calls
@@ -19,7 +19,7 @@ from shared.pool import Pool
 from shared.testing.callers import Signer
 from tools.contracts.asked import employees_by_gateway as people
 from tools.contracts.asked import teams_by_gateway as groups
-from tools.contracts.pacts import NDJSON, Exchange, make
+from tools.contracts.pacts import NDJSON, THEN, Exchange, make
 
 CALLER = Caller("account:1", "ada", "editor", "gateway")
 ASK = Ask(CALLER, "request-1", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", None)
@@ -256,6 +256,16 @@ async def a_table_of_memberships_refused_whole(services: Services) -> None:
 async def all_memberships(services: Services) -> None:
     rows = await memberships.export_rows(services.employees, services.teams, ASK)
     assert [row async for batch in rows for row in batch] == [("core", "ada", "lead", "2024-01-31")]
+
+
+@case(employees=[people.BY_ID_THEN], teams=[groups.TEAMS_OF_THEN])
+async def how_it_was_before_anything_was_there(services: Services) -> None:
+    then = replace(ASK, instant=Instant(THEN))
+    _, people_then = await services.employees.get(then, "list_employees", Page[Employee], {"id": [1], "limit": 1})
+    _, parts = await services.teams.get(then, "list_memberships", Page[Membership], {"employee_id": [1], "limit": 200})
+    assert (people_then.items, parts.items) == ([], [])
+    assert then.instant is not None
+    assert then.instant.stable >= THEN
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.use.__name__)

@@ -30,6 +30,12 @@ IDENTIFIED: Final[Mapping[str, Matcher | str]] = {"Authorization": ANYONE}
 REFUSED: Final[Mapping[str, Any]] = {"detail": match.str("why it was refused")}
 """What the gateway uses of a problem: the rest of it is made anew."""
 ETAG: Final[Mapping[str, Matcher | str]] = {"ETag": match.regex('"1"', regex=r'"[0-9]+"')}
+THEN: Final = "2020-01-31T12:00:00.000000Z"
+"""An instant before anything was there."""
+OF_THEN: Final[Mapping[str, Matcher | str]] = {
+    "X-As-Of": THEN,
+    "X-As-Of-Stable": match.regex(THEN, regex=r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z"),
+}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

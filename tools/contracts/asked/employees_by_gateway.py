@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from pact import match
 
-from tools.contracts.pacts import ETAG, IDENTIFIED, TRACE, Exchange, refused
+from tools.contracts.pacts import ETAG, IDENTIFIED, OF_THEN, THEN, TRACE, Exchange, refused
 
 NOBODY: Final = "nobody works here"
 STAFF: Final = "ada, 1, leads bob, 2, and eve, 3, who is inactive"
@@ -66,6 +66,14 @@ MORE: Final = Exchange(
 )
 BY_ID: Final = Exchange(
     description="employees by their ids", given=STAFF, path="/v1/employees", query={"id": "1", "limit": "1"}, answer=page(TOP)
+)
+BY_ID_THEN: Final = Exchange(
+    description="employees by their ids, before there were any",
+    given=STAFF,
+    path="/v1/employees",
+    query={"id": "1", "limit": "1", "as_of": THEN},
+    headers=OF_THEN,
+    answer={"items": [], "next": None},
 )
 NAMES: Final = Exchange(
     description="the username of an id",
@@ -202,6 +210,7 @@ ALL: Final = (
         LEVELS,
         MORE,
         BY_ID,
+        BY_ID_THEN,
         NAMES,
         IDS,
         ONE_ID,

@@ -5,7 +5,7 @@ from typing import Any, Final
 from pact import match
 
 from tools.contracts.asked.employees_by_gateway import forwarded, page
-from tools.contracts.pacts import ETAG, IDENTIFIED, NDJSON, Exchange, refused
+from tools.contracts.pacts import ETAG, IDENTIFIED, NDJSON, OF_THEN, THEN, Exchange, refused
 
 NONE: Final = "there are no teams"
 TREE: Final = "company, 1, has the team core, 2; ada, 1, leads both and bob, 2, is in core"
@@ -41,6 +41,14 @@ TEAMS_OF: Final = Exchange(
     path="/v1/memberships",
     query={"employee_id": "1", "limit": "200"},
     answer=page(PART),
+)
+TEAMS_OF_THEN: Final = Exchange(
+    description="the teams that someone was in, before there were any",
+    given=TREE,
+    path="/v1/memberships",
+    query={"employee_id": "1", "limit": "200", "as_of": THEN},
+    headers=OF_THEN,
+    answer=NOTHING,
 )
 IN_NONE: Final = Exchange(
     description="the teams of someone who is in none",
@@ -163,7 +171,7 @@ PARENT: Final = refused("the end of a team that has others below it", TREE, 409,
 
 FORWARDED: Final = (TAKEN, CREATED, FORBIDDEN, ENDED, PARENT)
 ALL: Final = (
-    *(TOP, BELOW, UNKNOWN, MEMBERS, NO_MEMBERS, SUBTEAMS, TEAMS_OF, IN_NONE, BY_ID, FOUND, DATABASE_AWAY),
+    *(TOP, BELOW, UNKNOWN, MEMBERS, NO_MEMBERS, SUBTEAMS, TEAMS_OF, TEAMS_OF_THEN, IN_NONE, BY_ID, FOUND, DATABASE_AWAY),
     *(JOINED, CHANGED, STALE, NO_TEAM, GONE, NO_ROLE, IMPORTED, REFUSED_WHOLE, EXPORTED),
     *FORWARDED,
 )
