@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from bench.scenarios import compose, hop, lag, latency, memory, proxy, reads, trouble, writes
+from bench.scenarios import compose, hop, lag, latency, memory, past, proxy, reads, trouble, writes
 from bench.scene import Figure, Scene
 
 SCENARIOS: Final[dict[str, Callable[[Scene], list[Figure]]]] = {
@@ -12,6 +12,7 @@ SCENARIOS: Final[dict[str, Callable[[Scene], list[Figure]]]] = {
     "page": reads.page,
     "create": writes.create,
     "size": reads.size,
+    "time": past.measure,
     "hop": hop.measure,
     "compose": compose.measure,
     "proxy": proxy.measure,

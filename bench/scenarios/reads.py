@@ -72,16 +72,17 @@ def by_page(server: Server) -> Side:
     return Side(server.name, server.process, load)
 
 
-def walk(server: Server) -> list[tuple[str, int]]:
-    """The target of each of the first PAGES pages, and how many people are on it."""
+def walk(server: Server, query: str = "", most: int = PAGES) -> list[tuple[str, int]]:
+    """The target of each of the first pages of a list, and how many people are on it."""
     pages: list[tuple[str, int]] = []
-    target: str | None = "/v1/employees?limit=50"
+    first = f"/v1/employees?limit=50{query}"
+    target: str | None = first
     with httpx.Client(base_url=server.process.url, headers=server.headers()) as client:
-        while target is not None and len(pages) < PAGES:
+        while target is not None and len(pages) < most:
             page = client.get(target).raise_for_status().json()
             pages.append((target, len(page["items"])))
             found = page["next"]
-            target = f"/v1/employees?limit=50&{server.cursor}={quote(str(found))}" if found is not None else None
+            target = f"{first}&{server.cursor}={quote(str(found))}" if found is not None else None
     return pages
 
 
