@@ -13,8 +13,9 @@ from sqlalchemy import Select, Table, bindparam, select
 
 from shared.changes import Change, LogTables
 from shared.cursors import cursor_at, place_of
-from shared.db import Query, Reader, any_of
+from shared.db import Reader, any_of
 from shared.pages import Page
+from shared.past import Lasting
 from shared.timeline import AsOf
 
 LAST: Final = 2**63 - 1
@@ -75,10 +76,10 @@ class History:
     def __init__(self, log: LogTables, entities: Mapping[str, HistoryEntity], places: Select[Any]) -> None:
         assert log.names is not None, "declare the log with history=True"
         self._entities = entities
-        self._places = Query(places)
-        self._changes = Query(select(*(log.changes.c[name] for name in _CHANGE)).where(any_of(log.changes.c.seq, "seqs")))
-        self._names = Query(select(log.names.c.actor, log.names.c.name).where(any_of(log.names.c.actor, "actors")))
-        self._states = {name: Query(_states(entity)) for name, entity in entities.items()}
+        self._places = Lasting(places)
+        self._changes = Lasting(select(*(log.changes.c[name] for name in _CHANGE)).where(any_of(log.changes.c.seq, "seqs")))
+        self._names = Lasting(select(log.names.c.actor, log.names.c.name).where(any_of(log.names.c.actor, "actors")))
+        self._states = {name: Lasting(_states(entity)) for name, entity in entities.items()}
 
     async def page(self, db: Reader, id_: int, *, cursor: str | None, limit: int) -> Page:
         """One page; rows are entries as dicts. Nothing for a record that never was. Raises BadRequest and Gone for the cursor."""

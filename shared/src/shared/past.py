@@ -61,6 +61,12 @@ class Timed(Query):
         self.then = Query(make(*(source.then for source in sources)))
 
 
+class Lasting(Query):
+    """A query on what stays as it is (the log, versions) and names itself what of it is wanted: the same now and in the past."""
+
+    __slots__ = ()
+
+
 class TimedListing:
     """A Listing likewise; `make` gives one. Of the past it has only what is sorted by id, as every list there is."""
 
@@ -93,7 +99,7 @@ class Present:
 
 
 class Past:
-    """A database as it was at a moment. Queries are `Timed`, or name the parameters `seq` or `at` themselves."""
+    """A database as it was at a moment. It takes queries that are `Timed` or `Lasting`, or name the parameters `seq` or `at` themselves."""
 
     def __init__(self, db: Database, moment: Moment) -> None:
         self._db = db
@@ -104,8 +110,11 @@ class Past:
 
     async def all(self, query: Query, /, **params: Any) -> list[Row]:
         then = query.then if isinstance(query, Timed) else query
-        needed = then.compiled(self._db.dialect).required - params.keys()
-        return await self._db.all(then, **params, **{name: value for name, value in self._place.items() if name in needed})
+        compiled = then.compiled(self._db.dialect)
+        place = {name: value for name, value in self._place.items() if name in compiled.required}
+        if not place and not isinstance(then, Lasting):
+            raise TypeError(f"this statement knows no past: {compiled.text}")
+        return await self._db.all(then, **params, **place)
 
     async def one(self, query: Query, /, **params: Any) -> Row | None:
         rows = await self.all(query, **params)

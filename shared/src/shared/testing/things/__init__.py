@@ -10,6 +10,7 @@ from shared.changes import Author, log_tables
 from shared.db import Database, Query, any_of, exact_text
 from shared.feed import Feed, FeedEntity
 from shared.pages import Listing, Sort
+from shared.past import Timed, source_of
 from shared.records import Records, index_versions, versions
 from shared.snapshots import Snapshot
 
@@ -66,5 +67,6 @@ async def events_of(db: Database, after: str | None, limit: int = 100, wait: flo
     return found
 
 
+EVERYTHING = Timed(lambda things: select(things).order_by(things.c.id), source_of(things))
 BY_ID = Query(select(things).where(things.c.id == bindparam("id")))
 ALL = Query(select(things).order_by(things.c.id))
