@@ -41,12 +41,13 @@ class Source(NamedTuple):
 def source_of(table: Table) -> Source:
     """The source of a table that has versions.
 
-    Ids are given in order, so none beyond the last one given by then has to be looked at.
+    Ids are given in order, so none beyond the last one given by then has to be looked at. (That one is asked for by id too, which only
+    the index of first versions has in this order: by another, PostgreSQL would walk back over all later versions.)
     """
     versions = table.metadata.tables[f"{table.name}_versions"]
     first = versions.alias("first")
     newest = select(first.c.id).where(literal_column("first.version") == literal_column("1"), first.c.seq_from <= bindparam("seq"))
-    last = newest.order_by(first.c.seq_from.desc()).limit(literal_column("1")).scalar_subquery()
+    last = newest.order_by(first.c.seq_from.desc(), first.c.id.desc()).limit(literal_column("1")).scalar_subquery()
     then = select(*(versions.c[column.name] for column in table.columns)).where(current_at(versions), versions.c.id <= last)
     return Source(table, then.subquery(table.name))
 
