@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import insert
 
 from bench.load import Load
-from bench.rounds import Side, costs, interleave, median_of, rate, times
+from bench.rounds import Side, costs, interleave, median_of, rate, ratio, times
 from bench.scenarios.reads import PAGES, Server, walk
 from bench.scenarios.writes import person
 from bench.scene import Figure, Scene
@@ -112,11 +112,11 @@ READS: tuple[tuple[str, Targets, bool, float], ...] = (
 def _beside_present(scene: Scene, server: Server, moments: list[str], what: str, targets: Targets, today: bool, most: float) -> Figure:
     as_of = [datetime.now(UTC).date().isoformat()] if today else moments
     then, now = (_asking(server, targets(server, when)) for when in (as_of, []))
-    both = interleave(then, now, scene.scale)
-    cpu = both.ratio(lambda result: result.cpu_each)
-    notes = [costs("then", both.first), costs("now", both.second)]
+    past, present = interleave([then, now], scene.scale)
+    cpu = ratio(past, present, lambda result: result.cpu_each)
+    notes = [costs("then", past), costs("now", present)]
     what = f"{what}, {VERSIONS * server.rows:,} versions"
-    return Figure("time", what, f"≤ {most} × CPU", rate(both.first), f"now: {rate(both.second)}", times(cpu), cpu[0] <= most, notes)
+    return Figure("time", what, f"≤ {most} × CPU", rate(past), f"now: {rate(present)}", times(cpu), cpu[0] <= most, notes)
 
 
 def _asking(server: Server, targets: list[tuple[str, int]]) -> Side:
@@ -144,9 +144,8 @@ def _feed(scene: Scene, server: Server) -> Figure:
         requests = [server.get(f"/v1/changes?limit=1000&after={epoch}.{start}") for start in starts]
         return Load(server.process.port, lambda n: requests[n % len(requests)], lambda n, status, body: status == 200, 4)
 
-    both = interleave(Side("feed", server.process, load), Side("feed", server.process, load), scene.scale)
+    (results,) = interleave([Side("feed", server.process, load)], scene.scale)
     size = min(1_000, server.rows * VERSIONS)
-    results = [*both.first, *both.second]
     a_second = size / median_of(results, lambda result: result.cpu_each)
     wall = f"{size * median_of(results, lambda result: result.rate):,.0f}/s of time"
     what = f"changes read in batches of {size:,}"
@@ -167,10 +166,10 @@ def _writes(scene: Scene) -> Figure:
         name: median(asyncio.run(_create(folder / f"{name}-{turn}.db", unit, count)) for turn in range(scene.scale.rounds))
         for name, unit in (("with", _add), ("without", _add_bare))
     }
-    ratio = spent["with"] / spent["without"]
+    times_more = spent["with"] / spent["without"]
     ours, bare = (f"{name}: {cpu * 1e6:,.0f} µs" for name, cpu in spent.items())
     what = "CPU of a create with versions and log, beside one without"
-    return Figure("writes", what, f"≤ {WRITES} ×", ours, bare, f"{ratio:.2f} ×", ratio <= WRITES)
+    return Figure("writes", what, f"≤ {WRITES} ×", ours, bare, f"{times_more:.2f} ×", times_more <= WRITES)
 
 
 async def _create(path: Path, unit: Callable[..., None], count: int) -> float:

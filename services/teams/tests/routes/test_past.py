@@ -50,7 +50,7 @@ async def test_teams_and_members_are_as_they_were(api: Any) -> None:
 
 async def tell(db: Database, employee_id: int, status: str) -> None:
     """What the feed of employees would bring."""
-    at = await projection.position(db)
+    at = await projection.POSITIONS.read(db)
     seq = int(at.cursor or 0) + 1
     person = projection.Person(employee_id, "x", "inactive" if status == "deleted" else status, status == "deleted", "then", seq)
     await db.write(lambda conn: projection.apply(conn, at, [person], str(seq), AUTHOR))

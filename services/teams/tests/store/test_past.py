@@ -111,7 +111,7 @@ class Edits:
         deleted = person == PEOPLE and self.dice.random() < 0.2
         status = self.dice.choice(("active", "inactive"))
         self.seqs += 1
-        at = await projection.position(db)
+        at = await projection.POSITIONS.read(db)
         event = projection.Person(person, "x", "inactive" if deleted else status, deleted, "then", self.seqs)
         await db.write(lambda conn: projection.apply(conn, at, [event], str(self.seqs), AUTHOR))
         away = deleted or status != "active"
