@@ -124,8 +124,7 @@ def operation(
     members of its own. One that is `deprecated` since a day says so in its answers and in the document, and from which day on it may be
     gone (`sunset`). `told` is for the document alone.
     """
-    for part in (query, *(get_args(body) or (body,))):
-        _demand_strict(part)
+    _demand_strict(query, *(get_args(body) or (body,)))
 
     def declare(view: View) -> View:
         view.operation = Operation(  # type: ignore[attr-defined]  # data on the function: no wrapper, no cost per request
@@ -155,6 +154,7 @@ def operation_of(view: Any) -> Operation | None:
     return found if isinstance(found, Operation) else None
 
 
-def _demand_strict(kind: Any) -> None:
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and not kind.__struct_config__.forbid_unknown_fields:
-        raise TypeError(f"{kind.__name__} must be declared with forbid_unknown_fields=True")
+def _demand_strict(*kinds: Any) -> None:
+    for kind in kinds:
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and not kind.__struct_config__.forbid_unknown_fields:
+            raise TypeError(f"{kind.__name__} must be declared with forbid_unknown_fields=True")

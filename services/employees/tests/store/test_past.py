@@ -3,10 +3,9 @@
 import asyncio
 import random
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-import msgspec
 import pytest
 
 from employees.models import FIELDS, log
@@ -18,23 +17,12 @@ from shared.errors import Problem
 from shared.etags import Precondition
 from shared.migrate import upgrade
 from shared.past import Past
+from shared.testing.past import UnsteadyClock, about, everything
 from shared.timeline import Timeline
 
 AUTHOR = Author("account:1", "request-1", "ada")
 INSTANTS = 1_000
 Record = dict[str, Any]
-
-
-class Clock:
-    """A time that mostly goes on, at times stands still, and at times goes back."""
-
-    def __init__(self, dice: random.Random) -> None:
-        self.dice = dice
-        self.time = datetime.fromisoformat("2026-01-01T00:00:00.000000+00:00")
-
-    def __call__(self) -> str:
-        self.time += timedelta(microseconds=self.dice.choice((0, 0, 1, 2, 50, 1_000_000, -500_000)))
-        return self.time.isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def edits(dice: random.Random) -> Iterator[Any]:
@@ -71,13 +59,6 @@ def fold(events: list[Record], at: str) -> dict[int, Record]:
             else:
                 found[id_] = event["data"]
     return dict(sorted(found.items()))
-
-
-async def log_of(db: Database) -> list[Record]:
-    events: list[Record] = []
-    while some := await FEED.read(db, events[-1]["id"] if events else None, 1000):
-        events += msgspec.to_builtins(some)
-    return events
 
 
 def ids(rows: Any) -> list[int]:
@@ -138,7 +119,7 @@ async def agree_on_one(reader: Past, state: dict[int, Record], id_: int) -> None
 async def test_a_thousand_instants_are_what_a_fold_over_the_log_says(database_url: str, seed: int) -> None:
     upgrade(database_url, "employees")
     dice = random.Random(seed)
-    clock = Clock(dice)
+    clock = UnsteadyClock(dice)
     db = Database(database_url, readers=2, now=clock)
     await db.open()
     for unit in edits(dice):
@@ -146,13 +127,12 @@ async def test_a_thousand_instants_are_what_a_fold_over_the_log_says(database_ur
             await db.write(unit)
         except Problem:
             continue
-    events = await log_of(db)
+    events = await everything(FEED, db)
     times = sorted({event["time"] for event in events})
     clock.time += timedelta(days=1)
     timeline = Timeline(db, log)
     for _ in range(INSTANTS):
-        at = (datetime.fromisoformat(dice.choice(times)) + timedelta(microseconds=dice.choice((-1, 0, 0, 1, 777)))).isoformat()
-        moment = await timeline.moment(at.replace("+00:00", "Z"))
+        moment = await timeline.moment(about(dice.choice(times), dice))
         assert moment.at <= moment.stable
         reader, state = Past(db, moment), fold(events, moment.at)
         await agree_on_one(reader, state, dice.randint(1, 60))
@@ -165,7 +145,7 @@ async def test_what_is_known_to_be_settled_never_changes(database_url: str) -> N
     """While two processes write whose clocks disagree, each answer up to its stable time is what the log says in the end."""
     upgrade(database_url, "employees")
     dice = random.Random(3)
-    ahead, behind = Clock(dice), Clock(dice)
+    ahead, behind = UnsteadyClock(dice), UnsteadyClock(dice)
     ahead.time += timedelta(seconds=2)
     both = [Database(database_url, readers=2, now=clock) for clock in (ahead, behind)]
     for db in both:
@@ -191,7 +171,7 @@ async def test_what_is_known_to_be_settled_never_changes(database_url: str) -> N
                 seen.append((moment.at, {row[0]: dict(zip(FIELDS, row, strict=True)) for row in rows}))
 
     await asyncio.gather(*(write(db) for db in both), *(ask(db) for db in both))
-    events = await log_of(both[0])
+    events = await everything(FEED, both[0])
     assert seen
     for at, state in seen:
         assert state == fold(events, at), at

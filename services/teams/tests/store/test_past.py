@@ -2,10 +2,8 @@
 
 import random
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
-
-import msgspec
 
 from shared.changes import Author
 from shared.db import Connection, Database
@@ -13,6 +11,7 @@ from shared.errors import Problem
 from shared.etags import Precondition
 from shared.migrate import upgrade
 from shared.past import Past
+from shared.testing.past import UnsteadyClock, about, everything
 from shared.timeline import Timeline
 from teams.models import FIELDS, MAX_PATHS, MEMBERSHIP_FIELDS, log
 from teams.store import FEED, lists, members, projection, teams
@@ -23,18 +22,6 @@ ANY = Precondition(None)
 INSTANTS = 1_000
 TEAMS, PEOPLE = 18, 6
 Record = dict[str, Any]
-
-
-class Clock:
-    """A time that mostly goes on, at times stands still, and at times goes back."""
-
-    def __init__(self, dice: random.Random) -> None:
-        self.dice = dice
-        self.time = datetime.fromisoformat("2026-01-01T00:00:00.000000+00:00")
-
-    def __call__(self) -> str:
-        self.time += timedelta(microseconds=self.dice.choice((0, 0, 1, 2, 50, 1_000_000, -500_000)))
-        return self.time.isoformat(timespec="microseconds")[:26] + "Z"
 
 
 class State:
@@ -121,13 +108,6 @@ class Edits:
             self.flips.append((aside, person, away))
 
 
-async def log_of(db: Database) -> list[Record]:
-    events: list[Record] = []
-    while some := await FEED.read(db, events[-1]["id"] if events else None, 1000):
-        events += msgspec.to_builtins(some)
-    return events
-
-
 async def walk(page_of: Callable[[str | None], Any]) -> list[Any]:
     """A whole list, page by page."""
     rows: list[Any] = []
@@ -140,19 +120,18 @@ async def walk(page_of: Callable[[str | None], Any]) -> list[Any]:
             return rows
 
 
-def answers(dice: random.Random, reader: Past, state: State) -> Iterator[tuple[Any, Any]]:
-    """Coroutines, each with what they must come to."""
-    team, person, everyone = dice.randint(1, TEAMS), dice.randint(1, PEOPLE), dice.random() < 0.5
-    some, role = sorted(dice.sample(range(1, TEAMS), 4)), dice.choice((None, "lead"))
-    active = None if everyone else True
+def listed(reader: Past, listing: Any, filters: Record, **more: Any) -> Any:
+    return walk(lambda cursor: listing.page(reader, filters, cursor=cursor, limit=3, count=True, **more))
+
+
+def rows_of(records: Any, fields: tuple[str, ...]) -> list[Any]:
+    return [tuple(record[name] for name in fields) for record in records]
+
+
+def of_teams(dice: random.Random, reader: Past, state: State) -> Iterator[tuple[Any, Any]]:
+    """Coroutines, each with what they must come to: lists of teams."""
+    team, some = dice.randint(1, TEAMS), sorted(dice.sample(range(1, TEAMS), 4))
     parent = state.teams[team]["parent_id"] if team in state.teams else None
-
-    def listed(listing: Any, filters: Record, **more: Any) -> Any:
-        return walk(lambda cursor: listing.page(reader, filters, cursor=cursor, limit=3, count=True, **more))
-
-    def rows_of(records: Any, fields: tuple[str, ...]) -> list[Any]:
-        return [tuple(record[name] for name in fields) for record in records]
-
     for filters, matches in (
         ({}, lambda one: True),
         ({"slug": ["t1", "t4"]}, lambda one: one["slug"] in ("t1", "t4")),
@@ -160,16 +139,23 @@ def answers(dice: random.Random, reader: Past, state: State) -> Iterator[tuple[A
         ({"roots": True}, lambda one: one["parent_id"] is None),
         ({"parent_id": parent or 1}, lambda one: one["parent_id"] == (parent or 1)),
     ):
-        yield listed(lists.TEAMS, filters), rows_of(filter(matches, state.teams.values()), FIELDS)
+        yield listed(reader, lists.TEAMS, filters), rows_of(filter(matches, state.teams.values()), FIELDS)
     below = sorted((line.index(team), other) for other in state.teams if team in (line := state.line(other))[1:3])
     depths = [(*rows_of([state.teams[other]], FIELDS)[0], depth) for depth, other in below]
-    yield listed(lists.SUBTEAMS, {}, always={"team_id": team, "levels": 2}), depths
+    yield listed(reader, lists.SUBTEAMS, {}, always={"team_id": team, "levels": 2}), depths
+
+
+def of_people(dice: random.Random, reader: Past, state: State) -> Iterator[tuple[Any, Any]]:
+    """The same of who is in them."""
+    team, person, everyone = dice.randint(1, TEAMS), dice.randint(1, PEOPLE), dice.random() < 0.5
+    some, role = sorted(dice.sample(range(1, TEAMS), 4)), dice.choice((None, "lead"))
+    active = None if everyone else True
     within = [one for one in state.of(everyone) if role in (None, one["role"])]
     mine = sorted((one for one in within if one["team_id"] == team), key=lambda one: one["employee_id"])
-    yield listed(lists.MEMBERS, {"team_id": team, "role": role, "active": active}), rows_of(mine, MEMBERSHIP_FIELDS)
+    yield listed(reader, lists.MEMBERS, {"team_id": team, "role": role, "active": active}), rows_of(mine, MEMBERSHIP_FIELDS)
     theirs = [one for one in within if one["employee_id"] == person and one["team_id"] in some]
     asked = {"employee_id": [person], "team_id": some, "role": role, "active": active}
-    yield listed(lists.MEMBERSHIPS, asked), rows_of(theirs, MEMBERSHIP_FIELDS)
+    yield listed(reader, lists.MEMBERSHIPS, asked), rows_of(theirs, MEMBERSHIP_FIELDS)
     yield (
         walk(lambda cursor: lists.effective_members(reader, team, everyone=everyone, cursor=cursor, limit=2, count=True)),
         [
@@ -199,20 +185,19 @@ async def found(asked: Any) -> Any:
 async def test_a_thousand_instants_are_what_a_fold_over_the_log_says(database_url: str) -> None:
     upgrade(database_url, "teams")
     dice = random.Random(5)
-    clock = Clock(dice)
+    clock = UnsteadyClock(dice)
     db = Database(database_url, readers=2, now=clock)
     await db.open()
     edits = Edits(dice)
     await edits.make(db)
-    events = await log_of(db)
+    events = await everything(FEED, db)
     times = sorted({event["time"] for event in events} | {time for time, _, _ in edits.flips})
     assert len(edits.flips) > 10
     assert len(events) > 150
     clock.time += timedelta(days=1)
     timeline = Timeline(db, log)
     for _ in range(INSTANTS):
-        at = (datetime.fromisoformat(dice.choice(times)) + timedelta(microseconds=dice.choice((-1, 0, 0, 1, 777)))).isoformat()
-        moment = await timeline.moment(at.replace("+00:00", "Z"))
+        moment = await timeline.moment(about(dice.choice(times), dice))
         assert moment.at <= moment.stable
         reader, state = Past(db, moment), State(events, edits.flips, moment.at)
         team, person = dice.randint(1, TEAMS), dice.randint(1, PEOPLE)
@@ -220,7 +205,7 @@ async def test_a_thousand_instants_are_what_a_fold_over_the_log_says(database_ur
         assert (None if row is None else dict(zip(FIELDS, row, strict=True))) == state.teams.get(team)
         part = await found(members.get(reader, team, person))
         assert (None if part is None else part[3]) == state.role(team, person)
-        for place, (asked, expected) in enumerate(answers(dice, reader, state)):
+        for place, (asked, expected) in enumerate((*of_teams(dice, reader, state), *of_people(dice, reader, state))):
             if dice.random() < 0.15:
                 assert await asked == expected, (place, moment)
             else:
