@@ -98,7 +98,7 @@ async def agree_on_lists(reader: Past, state: dict[int, Record], dice: random.Ra
         ({"id": some}, lambda person: person["id"] in some),
     ]
     for asked, matches in questions:
-        rows = await walk(reader, asked, dice.choice((3, 200)))
+        rows = await walk(reader, asked, dice.choice((7, 200)))
         assert [dict(zip(FIELDS, row, strict=True)) for row in rows] == [person for person in state.values() if matches(person)], asked
 
 
@@ -115,10 +115,10 @@ async def agree_on_one(reader: Past, state: dict[int, Record], id_: int) -> None
         assert page.total == len(below)
 
 
-@pytest.mark.parametrize("seed", [1])
-async def test_a_thousand_instants_are_what_a_fold_over_the_log_says(database_url: str, seed: int) -> None:
+@pytest.mark.timeout(600)
+async def test_a_thousand_instants_are_what_a_fold_over_the_log_says(database_url: str) -> None:
     upgrade(database_url, "employees")
-    dice = random.Random(seed)
+    dice = random.Random(1)
     clock = UnsteadyClock(dice)
     db = Database(database_url, readers=2, now=clock)
     await db.open()
@@ -136,7 +136,7 @@ async def test_a_thousand_instants_are_what_a_fold_over_the_log_says(database_ur
         assert moment.at <= moment.stable
         reader, state = Past(db, moment), fold(events, moment.at)
         await agree_on_one(reader, state, dice.randint(1, 60))
-        if dice.random() < 0.2:
+        if dice.random() < 0.1:
             await agree_on_lists(reader, state, dice)
     await db.close()
 
