@@ -59,15 +59,15 @@ async def _grow(url: str, rows: int) -> None:
     dice = random.Random(3)
     db = Database(url)
     await db.open()
-    for _ in range(rows * (VERSIONS - 1) // 500):
-        ids = dice.sample(range(1, rows + 1), min(500, rows))
-        await db.write(partial(_change, ids=ids, location=f"Floor {dice.randint(1, 99)}"))
+    step = min(500, rows)
+    for turn in range(rows * (VERSIONS - 1) // step):
+        await db.write(partial(_change, ids=dice.sample(range(1, rows + 1), step), location=f"Desk {turn}"))
     await db.close()
 
 
 def _change(conn: Connection, ids: list[int], location: str) -> None:
     for id_ in ids:
-        people.RECORDS.change(conn, people.RECORDS.get(conn, id_) or {}, {"location": f"{location}, desk {id_ % 7}"}, AUTHOR)
+        people.RECORDS.change(conn, people.RECORDS.get(conn, id_) or {}, {"location": location}, AUTHOR)
 
 
 def instants(database: Path, rows: int) -> list[str]:
