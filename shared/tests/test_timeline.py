@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from shared.db import Connection, Database, utc_now
+from shared.db import Connection, Database, Reader, utc_now
 from shared.errors import BadRequest, Invalid
-from shared.past import Past
+from shared.past import Past, Present
 from shared.testing.things import ALL, AUTHOR, BY_ID, EVERYTHING, log, records
 from shared.timeline import Timeline, explicit_instant, read_instant
 
@@ -190,12 +190,10 @@ async def test_a_change_beside_the_log_is_in_order_with_those_in_it(things_url: 
     async with opened(things_url, clock) as db:
         timeline = Timeline(db, log)
         await db.write(adding("a"))
-        before = await timeline.moment(at(10))
-        assert await timeline.unchanged(before)
+        assert (await timeline.moment(at(10))).latest
         clock.seconds = 5
         aside = await db.write(log.aside)
         assert aside > at(10)
-        assert not await timeline.unchanged(before)
         assert not (await timeline.moment(at(10))).latest
         assert (await timeline.moment(aside)).latest
         assert (await db.write(adding("b")))["created_at"] > aside
@@ -209,3 +207,27 @@ async def test_a_query_that_knows_no_past_is_refused_by_it(things_url: str) -> N
         for query, parameters in ((ALL, {}), (BY_ID, {"id": 1})):
             with pytest.raises(TypeError, match="past"):
                 await past.all(query, **parameters)
+
+
+async def test_what_happens_while_the_present_is_read_makes_it_the_past(things_url: str) -> None:
+    clock = Clock(10)
+    asked: list[type[Any]] = []
+
+    async def give(reader: Reader) -> int:
+        asked.append(type(reader))
+        if len(asked) == 2:
+            await db.write(adding("meanwhile"))
+        return len(await reader.all(EVERYTHING))
+
+    async with opened(things_url, clock) as db:
+        timeline = Timeline(db, log)
+        await db.write(adding("a"))
+        assert (await timeline.answer(at(10), None, give))[0] == 1
+        found, moment = await timeline.answer(at(10), None, give)
+        assert (found, moment.seq) == (1, 1), "not what came meanwhile"
+        assert asked == [Present, Present, Past]
+        await db.write(adding("b"))
+        found, moment = await timeline.answer("2026-03-01", None, give)
+        assert (found, moment.seq) == (3, 3), "what was answered before is in it, though nobody had looked since"
+        found, moment = await timeline.answer(at(9), None, give)
+        assert (found, moment.seq) == (0, 0)

@@ -5,7 +5,7 @@ A complete service is `shared/tests/tiny_service.py`; `shared/tests/test_service
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from math import ceil
 from typing import Any, cast
 
@@ -30,7 +30,6 @@ from shared.json import MsgspecProvider
 from shared.observe import AccessLog, Metrics, logger
 from shared.openapi import Contract, make_document
 from shared.operations import JSON_TYPE, MERGE_PATCH, PUBLIC, Operation, Upload, operation_of
-from shared.past import Past, Present
 from shared.queries import NoParameters, read_query
 from shared.shedding import Kind, Limiter
 
@@ -151,15 +150,9 @@ class Service(Quart):
 
 
 async def _as_of(view: Any, arguments: Mapping[str, Any]) -> Any:
-    """The answer of a view for the instant that its query asks for.
-
-    An instant after which nothing has happened is read like the present; if something does meanwhile, it is read once more as the past.
-    """
-    line, query = timeline(), arguments["query"]
-    moment = await line.moment(query.as_of, getattr(query, "cursor", None))
-    answer = await _given(view, arguments, Present(line.db, moment) if moment.latest else Past(line.db, moment))
-    if moment.latest and not await line.unchanged(moment):
-        answer = await _given(view, arguments, Past(line.db, moment))
+    """The answer of a view for the instant that its query asks for; the view may be asked twice."""
+    query = arguments["query"]
+    answer, moment = await timeline().answer(query.as_of, getattr(query, "cursor", None), partial(_given, view, arguments))
     answer.headers.update({"X-As-Of": moment.at, "X-As-Of-Stable": moment.stable})
     if isinstance(answer, NotFound):
         raise answer

@@ -8,17 +8,18 @@ says up to when it holds.
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from msgspec import Meta
 
 from shared.changes import LogTables
 from shared.cursors import instant_of
-from shared.db import Database, StoreError
+from shared.db import Database, Reader, StoreError
 from shared.db.database import utc_now
 from shared.errors import BadRequest, FieldError, Invalid
-from shared.past import Moment
+from shared.past import Moment, Past, Present
 
 _DAY: Final = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _TIME: Final = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
@@ -45,60 +46,81 @@ PATIENCE: Final = 0.25
 """Seconds to wait for the writer to settle a moment."""
 NEVER: Final = "0001-01-01T00:00:00.000000Z"
 
+Answer = TypeVar("Answer")
+
 
 class Timeline:
     """The instants of a service's log."""
 
     def __init__(self, db: Database, log: LogTables) -> None:
-        self.db = db
+        self._db = db
         self._log = log
+        self._seen: Moment | None = None
+
+    async def answer(self, asked: str, cursor: str | None, give: Callable[[Reader], Awaitable[Answer]]) -> tuple[Answer, Moment]:
+        """What `give` makes of a reader of the moment that is asked for, and that moment. Raises as `moment` does.
+
+        A moment after which nothing has happened, by what was seen last, is read like the present. Something may have happened since
+        then, or meanwhile: that is looked at afterwards, and then it is read once more as the past.
+        """
+        moment = await self._moment(asked, cursor, self._seen or await self._head())
+        if not moment.latest:
+            return await give(Past(self._db, moment)), moment
+        answer = await give(Present(self._db, moment))
+        head = await self._head()
+        if head.seq != moment.seq or head.at > moment.at:
+            moment = await self._moment(asked, cursor, head)
+            answer = await give(Past(self._db, moment))
+        return answer, moment
 
     async def moment(self, asked: str, cursor: str | None = None) -> Moment:
         """The moment that is asked for; that of the pages before, when there is a cursor.
 
         Raises BadRequest naming `as_of` or `cursor`, Invalid for a time in the future.
         """
+        return await self._moment(asked, cursor, await self._head())
+
+    async def _moment(self, asked: str, cursor: str | None, head: Moment) -> Moment:
+        """The same by what is known: what was settled stays so."""
         wanted = read_instant(asked)
         of_cursor = None if cursor is None else _instant_of(cursor, asked, wanted)
-        head = await self._head()
         if of_cursor is not None:
             wanted = of_cursor
-        elif wanted > max(now := self.db.now(), head.stable):
+        elif wanted > max(now := self._db.now(), head.stable):
             if len(asked) == len("2026-11-22") and asked <= now[:10]:
                 return await self._present(head, now)
             await _wait_for(wanted, now)
         if wanted > head.stable:
-            head = await self._settled()
+            head = await self._settled(wanted)
         return await self._at(wanted, head)
-
-    async def unchanged(self, moment: Moment) -> bool:
-        """Whether nothing has happened since a moment that was the latest."""
-        head = await self._head()
-        return head.seq == moment.seq and head.at <= moment.at
 
     async def _present(self, head: Moment, now: str) -> Moment:
         """The present day so far: what is settled, if that is not a second old."""
-        if head.stable < _moved(now, -FRESH):
-            head = await self._settled()
+        if head.stable < (fresh := _moved(now, -FRESH)):
+            head = await self._settled(fresh)
         return await self._at(head.stable, head)
 
     async def _at(self, at: str, head: Moment) -> Moment:
         if at >= head.at:
             return Moment(at, head.seq, head.stable, latest=True)
-        row = await self.db.one(self._log.until, at=at)
+        row = await self._db.one(self._log.until, at=at)
         return Moment(at, 0 if row is None else row[0], head.stable, latest=False)
 
     async def _head(self) -> Moment:
         """The last moment at which something happened, and what is settled now."""
-        seq, at, _, settled, aside = (await self.db.all(self._log.last))[0]
+        seq, at, _, settled, aside = (await self._db.all(self._log.last))[0]
         last = max(at or NEVER, aside or NEVER)
-        return Moment(last, seq or 0, max(last, settled or NEVER), latest=True)
+        self._seen = Moment(last, seq or 0, max(last, settled or NEVER), latest=True)
+        return self._seen
 
-    async def _settled(self) -> Moment:
-        """The same after the present moment was settled, or could not be."""
+    async def _settled(self, at: str) -> Moment:
+        """The same, once a moment is settled, or could not be."""
+        head = await self._head()
+        if head.stable >= at:
+            return head
         try:
             async with asyncio.timeout(PATIENCE):
-                await self.db.write(self._log.settle)
+                await self._db.write(self._log.settle)
         except (TimeoutError, StoreError):
             pass  # a long transaction, or a full disk: the answer says how far it can be relied on
         return await self._head()
