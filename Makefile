@@ -23,7 +23,7 @@ lock := $(bin)/uv pip compile --quiet --universal --generate-hashes --no-emit-in
 	--custom-compile-command "make lock" $(patsubst %,--no-emit-package %,$(notdir $(packages)))
 own := $(packages:%=%/pyproject.toml)
 
-.PHONY: help run restart import synthetic secrets employees teams gateway test compose-test check fix contracts fuzz contract-score pacts openapi openapi-diff release independence skew bench bench-peers lock clean
+.PHONY: help run restart import synthetic secrets employees teams gateway reset-admin test compose-test check fix contracts fuzz contract-score pacts openapi openapi-diff release independence skew bench bench-peers lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -54,6 +54,9 @@ teams: $(VENV)/.run ## Start the teams service alone, on port 8002, open to this
 
 gateway: $(VENV)/.run ## Start the gateway alone, on port 8000, in front of services that run already
 	@exec $(bin)/python -m tools.run --only-gateway --var "$(ROSTER_VAR)" --port-base "$(ROSTER_PORT_BASE)"
+
+reset-admin: $(VENV)/.run ## Give the account admin another password, printed and kept in ROSTER_VAR=var; Roster may run or not
+	@exec $(bin)/python -m tools.reset_admin --var "$(ROSTER_VAR)" $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests, or TESTS=path only; those that need PostgreSQL are skipped where none answers
 	@exec $(bin)/python -m pytest -q -n $(WORKERS) $(ARGS) $(TESTS)

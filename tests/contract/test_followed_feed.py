@@ -1,4 +1,4 @@
-"""Teams follows employees: both services as real processes, killed on either side."""
+"""Teams and the gateway follow employees: the services as real processes, killed on either side."""
 
 import itertools
 import time
@@ -105,6 +105,34 @@ def test_teams_answers_while_employees_is_away(directory: Directory) -> None:
 
 def _details(directory: Directory) -> Any:
     return directory.call("teams", "GET", "/readyz")["details"]["employees"]
+
+
+def test_an_account_ends_with_its_employee_whoever_is_killed_meanwhile(tmp_path: Path) -> None:
+    with Roster(tmp_path / "roster") as roster, httpx.Client(trust_env=False, timeout=30) as client:
+        roster.start("employees", "gateway")
+
+        def call(method: str, path: str, json: Any = None, **headers: str) -> httpx.Response:
+            return client.request(method, roster.gateway.url + path, json=json, headers=headers)
+
+        admin = {"Cookie": roster.log_in()}
+        person = call("POST", "/v1/employees", {"username": "ada", "email": "ada@example.org"}, **admin).json()["id"]
+        account = call("POST", "/v1/accounts", {"username": "ada", "password": "punched cards all over", "role": "editor"}, **admin).json()
+        path = f"/v1/accounts/{account['id']}"
+        assert call("PATCH", path, {"employee_id": person}, **admin).json()["employee_id"] == person
+        basic = ("ada", "punched cards all over")
+        made = client.post(f"{roster.gateway.url}/v1/tokens", json={"name": "import", "scope": "write"}, auth=basic)
+        token = {"Authorization": f"Bearer {made.json()['token']}"}
+        assert call("GET", "/v1/employees", **token).status_code == 200
+        call("DELETE", f"/v1/employees/{person}", **admin)
+        roster.gateway.kill()
+        roster.employees.kill()
+        roster.start("employees", "gateway")
+        until = time.monotonic() + PATIENCE
+        while not call("GET", path, **admin).json()["disabled"]:
+            assert time.monotonic() < until, roster.gateway.tail()
+            time.sleep(0.02)
+        time.sleep(1)
+        assert call("GET", "/v1/employees", **token).status_code == 401
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway import memberships, views
-from gateway.clients import UPSTREAMS, Ask, Employee, Instant, Membership, Page, Upstream
+from gateway.clients import UPSTREAMS, Ask, Employee, Instant, Membership, Page, Staff, Upstream
 from gateway.errors import ServiceUnavailable
 from gateway.memberships.people import People
 from gateway.resilience import Calls
@@ -103,6 +103,12 @@ async def a_list_that_goes_on(services: Services) -> None:
 async def an_organisation_chart(services: Services) -> None:
     root = (await views.org_chart(services.employees, ASK, 1, 2)).document["root"]
     assert [one["username"] for one in root["reports"]] == ["bob"]
+
+
+@case(employees=[people.OWNER])
+async def someone_to_whom_an_account_belongs(services: Services) -> None:
+    _, found = await services.employees.get(ASK, "get_employee", Staff, employee_id=1)
+    assert (found.id, found.status, found.version) == (1, "active", 1)
 
 
 @case(employees=[people.NAMES, people.IDS])
@@ -289,5 +295,5 @@ async def test_the_gateway_takes_what_the_pact_says(case: Case) -> None:
 
 def test_everything_in_the_pacts_is_used() -> None:
     used = [one for case in CASES for one in (*case.employees, *case.teams)]
-    every = {*people.ALL, *groups.ALL} - {*people.FORWARDED, *groups.FORWARDED}
+    every = {*people.ALL, *groups.ALL} - {*people.FORWARDED, *people.FOLLOWED, *groups.FORWARDED}
     assert sorted({one.description for one in every} ^ {one.description for one in used}) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Run, Start, make
+from tests.e2e.conftest import BARE, Run, Start, make
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 READY = "What else there is"
@@ -48,6 +48,31 @@ def test_a_first_start_prints_the_password_once_and_keeps_it_for_the_owner_alone
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert sample.text.count(kept.read_text().strip()) == 1
     assert [log.name for log in (sample.var / "log").iterdir() if kept.read_text().strip() in log.read_text()] == []
+
+
+def reset_admin(var: Path) -> subprocess.CompletedProcess[str]:
+    command = make("reset-admin", f"ROSTER_VAR={var}")
+    return subprocess.run(command, cwd=ROOT, env=BARE, check=False, capture_output=True, text=True, timeout=60)
+
+
+def test_a_lost_password_is_reset_whether_it_runs_or_not(start: Start, tmp_path: Path) -> None:
+    run = start(tmp_path / "var", "ARGS=--no-sample")
+    run.wait_until(READY)
+    path, known = run.var / "admin-password", set()
+    for runs in (True, False):
+        known.add(path.read_text("utf-8").strip())
+        done = reset_admin(run.var)
+        password = path.read_text("utf-8").strip()
+        assert done.returncode == 0, done.stderr
+        assert password not in known
+        assert (done.stdout + done.stderr).count(password) == 1
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        if runs:
+            run.log_in()
+            run.interrupt()
+    nowhere = reset_admin(tmp_path / "nowhere")
+    assert nowhere.returncode != 0
+    assert "make reset-admin: there are no accounts in" in nowhere.stderr
 
 
 def test_a_second_start_keeps_the_data_and_loads_no_sample(start: Start, tmp_path: Path) -> None:

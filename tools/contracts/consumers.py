@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.clients import UPSTREAMS, Employee, Membership, Page, Person, Team
+from gateway.clients import UPSTREAMS, Employee, Membership, Page, Person, Staff, StaffState, Team
 from gateway.clients.answers import Placed
 from shared.feedclient import Event
 from teams.clients import EmployeeState
@@ -17,18 +17,19 @@ from tools.contracts.differences import Difference, Document, operations
 from tools.contracts.pacts import path_of
 
 OUTSIDE: Final = "clients of the gateway"
-TYPES: Final[dict[tuple[str, str], tuple[Any, ...]]] = {
-    ("employees", "get_employee"): (Employee,),
-    ("employees", "list_employees"): (Page[Employee], Page[Person]),
-    ("employees", "list_reports"): (Page[Placed], Page[Employee]),
-    ("employees", "list_changes"): (list[Event[EmployeeState]],),
-    ("teams", "get_team"): (Team,),
-    ("teams", "list_teams"): (Page[Team],),
-    ("teams", "list_subteams"): (Page[Team],),
-    ("teams", "list_members"): (Page[Membership],),
-    ("teams", "list_memberships"): (Page[Membership],),
+TYPES: Final[dict[tuple[str, str, str], tuple[Any, ...]]] = {
+    ("gateway", "employees", "get_employee"): (Employee, Staff),
+    ("gateway", "employees", "list_employees"): (Page[Employee], Page[Person]),
+    ("gateway", "employees", "list_reports"): (Page[Placed], Page[Employee]),
+    ("gateway", "employees", "list_changes"): (list[Event[StaffState]],),
+    ("teams", "employees", "list_changes"): (list[Event[EmployeeState]],),
+    ("gateway", "teams", "get_team"): (Team,),
+    ("gateway", "teams", "list_teams"): (Page[Team],),
+    ("gateway", "teams", "list_subteams"): (Page[Team],),
+    ("gateway", "teams", "list_members"): (Page[Membership],),
+    ("gateway", "teams", "list_memberships"): (Page[Membership],),
 }
-"""What consumers read answers as: (provider, operation) → types."""
+"""What consumers read answers as: (consumer, provider, operation) → types."""
 
 
 @dataclass(frozen=True)
@@ -122,9 +123,8 @@ def _paths(value: Any, path: str = "") -> Iterator[str]:
 
 
 def _by_types(service: str) -> Iterator[Use]:
-    for (provider, operation), kinds in TYPES.items():
+    for (consumer, provider, operation), kinds in TYPES.items():
         for kind in kinds if provider == service else ():
-            consumer = "teams" if operation == "list_changes" else "gateway"
             (schema,), parts = msgspec.json.schema_components([kind])
             for name, owner in _fields(schema, parts, ""):
                 yield Use(consumer, operation, "field", name, "200", f"{owner}.{name.rpartition('.')[2]}")

@@ -21,8 +21,10 @@ Matcher = AbstractMatcher[Any]
 JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
 NDJSON: Final = "application/x-ndjson"
+BATCH: Final = "application/cloudevents-batch+json"
 
 ANYONE: Final = match.regex("Bearer an.assertion.signed", regex=r"Bearer [A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+MOMENT: Final = match.regex("2026-11-22T07:49:09.123456Z", regex=r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 TRACE: Final = match.regex("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", regex=r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 IDENTIFIED: Final[Mapping[str, Matcher | str]] = {"Authorization": ANYONE}
 """What every request of ours carries."""

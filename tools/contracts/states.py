@@ -56,6 +56,11 @@ async def repeated(world: World) -> None:
     await world.call("POST", "/v1/employees", employees_by_gateway.ADA, **{"Idempotency-Key": "k-1"})
 
 
+async def left_early(world: World) -> None:
+    await hire(world, "ada")
+    await world.call("DELETE", "/v1/employees/1")
+
+
 async def quiet(world: World) -> None:
     world.as_teams()
 
@@ -105,6 +110,7 @@ EMPLOYEES: Final[dict[str, State]] = {
     employees_by_gateway.AWAY: away,
     employees_by_gateway.STRANGER: stranger,
     employees_by_gateway.READER: reader,
+    employees_by_gateway.LEFT: left_early,
 }
 FEED: Final[dict[str, State]] = {
     employees_by_teams.QUIET: quiet,

@@ -16,9 +16,10 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from gateway import create_app, store
+from gateway import create_app
 from gateway.config import Settings
 from gateway.passwords import Passwords
+from gateway.store import accounts
 from shared.changes import Author
 from shared.db import Database
 from shared.identity import generate_key
@@ -72,7 +73,7 @@ Answer = Told | Callable[[Seen], Told]
 
 
 class Fake:
-    """A service that does as it is told: answers by method and path, 404 otherwise."""
+    """A service that does as it is told: answers by method and path, 404 otherwise. Its feed has no news, unless told so."""
 
     def __init__(self) -> None:
         self.url = "http://127.0.0.1:1"
@@ -89,6 +90,9 @@ class Fake:
         self._answers[request] = lambda seen: left.pop(0) if len(left) > 1 else left[0]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/v1/changes" and "GET /v1/changes" not in self._answers:
+            await self._no_news(scope, send)
+            return
         seen = await self._note(scope, receive)
         answer = self._answers.get(f"{seen.method} {seen.path}", Told({"detail": "there is no such thing"}, 404))
         told = answer if isinstance(answer, Told) else answer(seen)
@@ -103,6 +107,13 @@ class Fake:
         await send({"type": "http.response.body", "body": body, "more_body": told.cut})
         if told.cut:
             raise ConnectionAbortedError("told to break off")
+
+    async def _no_news(self, scope: Any, send: Any) -> None:
+        """An empty batch, after a while for whoever waits for more."""
+        if b"wait=0" not in scope["query_string"]:
+            await asyncio.sleep(0.2)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/cloudevents-batch+json")]})
+        await send({"type": "http.response.body", "body": b"[]"})
 
     async def _note(self, scope: Any, receive: Any) -> Seen:
         body = b""
@@ -142,7 +153,8 @@ class Browser:
         return await self("GET", path, **options)
 
     async def log_in(self, username: str = "editor", password: str = PASSWORD) -> "Browser":
-        answer = await self("POST", "/v1/session", json={"username": username, "password": password})
+        patience = {"X-Request-Timeout-Ms": "10000"}  # on a busy machine a hash takes its time
+        answer = await self("POST", "/v1/session", json={"username": username, "password": password}, headers=patience)
         assert answer.status_code == 200, answer.text
         return self
 
@@ -179,7 +191,7 @@ async def _add_accounts(url: str) -> None:
     passwords.close()
     await db.open()
     for role in ROLES:
-        await db.write(partial(store.add_account, username=role, role=role, password_hash=kept, author=Author("test", "test")))
+        await db.write(partial(accounts.add_account, username=role, role=role, password_hash=kept, author=Author("test", "test")))
     await db.close()
 
 

@@ -1,4 +1,4 @@
-"""The first account."""
+"""The first account, and finding it again."""
 
 import os
 import stat
@@ -8,7 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.admin import AdminFault, keep_password
+from gateway.__main__ import run
+from gateway.admin import AdminFault, keep_password, reset_admin
+from gateway.passwords import Passwords
+from shared.db import StoreError
 from shared.testing.databases import postgresql_database
 
 
@@ -22,9 +25,17 @@ def fresh(request: Any, settings: Any, tmp_path: Path) -> Any:
         yield msgspec.structs.replace(settings, database_url=url)
 
 
+def read(path: Path) -> str:
+    return path.read_text().strip()
+
+
 def read_and_check(path: Path) -> str:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    return path.read_text().strip()
+    return read(path)
+
+
+def files_beside(path: Path) -> list[str]:
+    return [one.name for one in path.parent.iterdir() if "password" in one.name]
 
 
 def keep_in(path: Path, text: str) -> Path:
@@ -76,3 +87,64 @@ def test_a_place_that_cannot_be_written_is_a_clear_fault(tmp_path: Path) -> None
     (tmp_path / "file").touch()
     with pytest.raises(AdminFault, match="can't be written"):
         keep_password(tmp_path / "file" / "admin-password", "a" * 24)
+
+
+@pytest.fixture
+def passwords() -> Any:
+    found = Passwords(1)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def path(settings: Any) -> Path:
+    """The file, with what was once the password."""
+    found = Path(settings.admin_password_file)
+    found.write_text("what it once was\n")
+    return found
+
+
+async def test_a_lost_password_is_replaced_while_the_gateway_serves(
+    house: Any, admin: Any, settings: Any, passwords: Any, path: Path, capfd: Any
+) -> None:
+    """The account may have been demoted, disabled and linked meanwhile."""
+    db = house.app.extensions["db"]
+    house.employees.on("GET /v1/employees/7", json={"id": 7, "status": "active", "version": 1, "created_at": "2020"})
+    await admin("PATCH", "/v1/accounts/2", json={"role": "admin"})
+    other = await house.browser().log_in("editor")
+    await other("PATCH", "/v1/accounts/3", json={"role": "viewer", "disabled": True, "employee_id": 7})
+    await reset_admin(db, passwords, settings)
+    password = read_and_check(path)
+    assert capfd.readouterr().err.count(password) == 1
+    again = await house.browser().log_in("admin", password)
+    account = (await again.get("/v1/accounts/3")).json()
+    assert (account["role"], account["disabled"], account["employee_id"]) == ("admin", False, None)
+    assert (await admin.get("/v1/session")).status_code == 401
+    assert files_beside(path) == [path.name]
+
+
+async def test_an_account_that_is_not_there_is_made(house: Any, settings: Any, passwords: Any) -> None:
+    await reset_admin(house.app.extensions["db"], passwords, settings, "root")
+    browser = await house.browser().log_in("root", read_and_check(Path(settings.admin_password_file)))
+    assert (await browser.get("/v1/accounts?count=true")).json()["total"] == 4
+
+
+async def test_a_reset_that_fails_leaves_the_file_as_it_was(house: Any, settings: Any, passwords: Any, path: Path) -> None:
+    db = house.app.extensions["db"]
+    await db.close()
+    with pytest.raises(StoreError):
+        await reset_admin(db, passwords, settings)
+    assert (files_beside(path), read(path)) == ([path.name], "what it once was")
+
+
+def test_the_command_resets_what_the_settings_name(settings: Any, tmp_path: Path, monkeypatch: Any, capfd: Any) -> None:
+    for name in ("database_url", "signing_key", "session_keys", "admin_password_file"):
+        monkeypatch.setenv(f"GATEWAY_{name.upper()}", getattr(settings, name))
+    assert run(["reset-admin"]) == 0
+    assert capfd.readouterr().err.count(read_and_check(Path(settings.admin_password_file))) == 1
+    monkeypatch.setenv("GATEWAY_ADMIN_PASSWORD_FILE", str(tmp_path / "gateway.db" / "admin-password"))
+    assert run(["reset-admin", "admin"]) == 1
+    assert "can't be written" in capfd.readouterr().err
+    monkeypatch.setenv("GATEWAY_SESSION_KEYS", "short")
+    assert run(["reset-admin"]) == 1
+    assert "SESSION_KEYS" in capfd.readouterr().err

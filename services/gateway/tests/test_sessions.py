@@ -1,6 +1,7 @@
 """Logging in and out, and how long that lasts."""
 
 import asyncio
+import base64
 import shutil
 import subprocess
 from http.cookies import SimpleCookie
@@ -9,8 +10,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from argon2 import PasswordHasher, extract_parameters
 
-from gateway.sessions import SessionCookies, digest_of
+from gateway import passwords
+from gateway.credentials import digest_of
+from gateway.sessions import SessionCookies
+from gateway.store import accounts
 
 PASSWORD = "correct battery staple horse"
 
@@ -110,6 +115,17 @@ async def test_each_log_in_is_a_new_session_and_ends_the_old(house: Any, viewer:
     assert (await viewer.get("/v1/session")).status_code == 200
 
 
+async def test_a_session_id_is_128_random_bits(house: Any) -> None:
+    ids = set()
+    for _ in range(3):
+        browser = await house.browser().log_in("viewer")
+        claims = SessionCookies(["k" * 40]).claims(browser.cookie.encode())
+        assert claims is not None
+        ids.add(claims["session"])
+    assert {len(base64.urlsafe_b64decode(f"{one}==")) for one in ids} == {16}
+    assert len(ids) == 3
+
+
 async def test_an_unused_session_ends_after_half_an_hour(house: Any, viewer: Any) -> None:
     house.clock.now += 29 * 60 + 59
     assert (await viewer.get("/v1/session")).status_code == 200
@@ -138,6 +154,70 @@ async def test_the_last_use_survives_a_restart(settings: Any, open_house: Any) -
         again.cookie = browser.cookie
         first.clock.now += 25 * 60
         assert (await again.get("/v1/session")).status_code == 200
+
+
+async def test_the_last_second_of_an_unused_session_counts(house: Any) -> None:
+    for idle, status in ((29 * 60 + 59, 200), (30 * 60 + 1, 401)):
+        browser = await house.browser().log_in("viewer")
+        house.clock.now += idle
+        assert (await browser.get("/v1/session")).status_code == status, idle
+
+
+async def test_one_s_own_sessions_are_listed(house: Any, viewer: Any, editor: Any) -> None:
+    house.clock.now += 90
+    phone = house.browser()
+    await phone("POST", "/v1/session", json={"username": "viewer", "password": PASSWORD}, headers={"User-Agent": "Phone " + "x" * 300})
+    listed = (await phone.get("/v1/sessions")).json()
+    first, second = listed["items"]
+    assert (first["current"], second["current"]) == (False, True)
+    assert first["created_at"] < second["created_at"] < second["until"]
+    assert second["user_agent"].startswith("Phone x")
+    assert len(second["user_agent"]) == 200
+    assert listed["next"] is None
+    page = (await phone.get("/v1/sessions?limit=1")).json()
+    assert (await phone.get(f"/v1/sessions?limit=1&cursor={page['next']}")).json()["items"] == [second]
+    house.clock.now += 30 * 60 - 45
+    assert [one["id"] for one in (await phone.get("/v1/sessions")).json()["items"]] == [second["id"]], "the other was not used for too long"
+
+
+async def test_one_s_own_sessions_are_ended_one_by_one_or_all_others_at_once(house: Any, viewer: Any, editor: Any) -> None:
+    others = [await house.browser().log_in("viewer") for _ in range(3)]
+    ids = [one["id"] for one in (await viewer.get("/v1/sessions")).json()["items"]]
+    assert (await editor("DELETE", f"/v1/sessions/{ids[1]}")).status_code == 404, "somebody else's"
+    assert (await viewer("DELETE", f"/v1/sessions/{ids[1]}")).status_code == 204
+    assert [(await one.get("/v1/session")).status_code for one in others] == [401, 200, 200]
+    assert (await viewer("DELETE", f"/v1/sessions/{ids[1]}")).status_code == 404
+    assert (await viewer("DELETE", "/v1/sessions")).status_code == 204
+    assert [(await one.get("/v1/session")).status_code for one in (*others, viewer, editor)] == [401, 401, 401, 200, 200]
+    assert (await viewer("DELETE", f"/v1/sessions/{ids[0]}")).status_code == 204
+    assert (await viewer.get("/v1/session")).status_code == 401
+
+
+async def test_an_admin_sees_and_ends_the_sessions_of_others(house: Any, viewer: Any, admin: Any) -> None:
+    (listed,) = (await admin.get("/v1/sessions?account_id=1")).json()["items"]
+    assert listed["current"] is False
+    assert (await viewer.get("/v1/sessions?account_id=3")).status_code == 403
+    assert (await viewer("DELETE", "/v1/sessions?account_id=3")).status_code == 403
+    assert (await admin("DELETE", "/v1/sessions?account_id=1")).status_code == 204
+    assert (await viewer.get("/v1/session")).status_code == 401
+    assert (await admin.get("/v1/session")).status_code == 200
+    again = await viewer.log_in("viewer")
+    (listed,) = (await admin.get("/v1/sessions?account_id=1")).json()["items"]
+    assert (await admin("DELETE", f"/v1/sessions/{listed['id']}")).status_code == 204
+    assert (await again.get("/v1/session")).status_code == 401
+
+
+async def test_weaker_parameters_are_made_anew_at_log_in(house: Any) -> None:
+    weak = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
+    db = house.app.extensions["db"]
+    await db.write(accounts.set_hash(1, weak))
+    assert (await house.browser()("POST", "/v1/session", auth=("viewer", "wrong"))).status_code == 401
+    assert (await accounts.get_log_in(db, 1)).hash == weak
+    browser = await house.browser().log_in("viewer")
+    kept = (await accounts.get_log_in(db, 1)).hash
+    assert (extract_parameters(kept).memory_cost, passwords.stale(kept)) == (47_104, False)
+    assert (await browser.get("/v1/session")).status_code == 200
+    await house.browser().log_in("viewer")
 
 
 async def test_an_altered_cookie_is_nobodys(house: Any, viewer: Any) -> None:

@@ -68,15 +68,17 @@ class Positions:
         row = await db.one(self._get)
         return START if row is None else Position(*row)
 
+    def now(self, conn: Connection) -> Position:
+        """The position as of this unit."""
+        row = conn.one(self._get)
+        return START if row is None else Position(*row)
+
     def move(self, conn: Connection, at: Position, to: Position) -> bool:
         """Go on from `at`; False when the position is another one by now: someone else has applied what follows it."""
-        row = conn.one(self._get)
-        if (START if row is None else Position(*row)) != at:
+        if self.now(conn) != at:
             return False
-        if row is None:
+        if not conn.run(self._set, new_cursor=to.cursor, new_reading=to.reading, new_complete=to.complete):
             conn.run(self._add, feed=self._feed, cursor=to.cursor, reading=to.reading, complete=to.complete)
-        else:
-            conn.run(self._set, new_cursor=to.cursor, new_reading=to.reading, new_complete=to.complete)
         return True
 
     def read_anew(self, conn: Connection, at: Position) -> None:

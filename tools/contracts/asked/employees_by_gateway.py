@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from pact import match
 
-from tools.contracts.pacts import ETAG, IDENTIFIED, OF_THEN, THEN, TRACE, Exchange, refused
+from tools.contracts.pacts import BATCH, ETAG, IDENTIFIED, MOMENT, OF_THEN, THEN, TRACE, Exchange, refused
 
 NOBODY: Final = "nobody works here"
 STAFF: Final = "ada, 1, leads bob, 2, and eve, 3, who is inactive"
@@ -13,6 +13,7 @@ REPEATED: Final = "ada, 1, was made under the key k-1"
 AWAY: Final = "the database does not answer"
 STRANGER: Final = "the gateway's key is not known"
 READER: Final = "the caller may only read"
+LEFT: Final = "ada, 1, has left"
 
 NAMED: Final = {"id": match.int(1), "username": match.str("ada")}
 BOB: Final = {"id": match.int(2), "username": match.str("bob")}
@@ -99,6 +100,33 @@ ONE_ID: Final = Exchange(
 FOUND: Final = Exchange(
     description="employees by a word", given=STAFF, path="/v1/employees", query={"q": "bob", "limit": "10"}, answer=page(REPORT)
 )
+STAFF_OF: Final = {"id": match.int(1), "status": "active", "version": match.int(1), "created_at": MOMENT}
+OWNER: Final = Exchange(description="someone to whom an account belongs", given=STAFF, path=PERSON, answer=STAFF_OF)
+
+
+def happened(seq: int, kind: str, data: Any) -> dict[str, Any]:
+    """What is read of a change."""
+    place = match.regex(f"e1.{seq}", regex=r"[0-9A-Za-z]+\.[0-9]+")
+    return {"id": place, "type": f"roster.employee.{kind}", "subject": "employee/1", "time": MOMENT, "data": data}
+
+
+def followed(after: str | None = None) -> dict[str, Any]:
+    """A request for the feed."""
+    return {"path": "/v1/changes", "query": {"wait": "0", "limit": "500"} | ({"after": after} if after else {})}
+
+
+LEAVING: Final = Exchange(
+    description="what has happened to those to whom accounts belong",
+    given=LEFT,
+    answer=[happened(1, "created", STAFF_OF), happened(2, "deleted", None)],
+    answer_type=BATCH,
+    **followed(),
+)
+GONE: Final = Exchange(description="what has happened, after an event from before a restore", given=LEFT, status=410, **followed("e0.4"))
+NO_FEED: Final = Exchange(description="what has happened, while the database is away", given=AWAY, status=503, **followed())
+
+FOLLOWED: Final = (LEAVING, GONE, NO_FEED)
+
 DATABASE_AWAY: Final = refused("someone, while the database is away", AWAY, 503, path=PERSON, retry=True)
 NOT_TRUSTED: Final = refused("someone, for a gateway that is not known", STRANGER, 401, path=PERSON)
 
@@ -215,8 +243,10 @@ ALL: Final = (
         IDS,
         ONE_ID,
         FOUND,
+        OWNER,
         DATABASE_AWAY,
         NOT_TRUSTED,
     ),
+    *FOLLOWED,
     *FORWARDED,
 )

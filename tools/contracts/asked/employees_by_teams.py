@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from pact import match
 
-from tools.contracts.pacts import IDENTIFIED, Exchange, Message
+from tools.contracts.pacts import BATCH, IDENTIFIED, MOMENT, Exchange, Message
 
 QUIET: Final = "nothing has happened yet"
 STORY: Final = "ada, 1, and bob, 2, were hired; bob became inactive; ada has left"
@@ -14,9 +14,6 @@ STRANGER: Final = "the teams service's key is not known"
 
 EPOCH: Final = "e1"
 """The epoch of the feed in these states; cursors begin with it."""
-
-BATCH: Final = "application/cloudevents-batch+json"
-MOMENT: Final = match.regex("2026-11-22T07:49:09.123456Z", regex=r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 
 
 def event(seq: int, kind: str, employee_id: int, data: Any) -> dict[str, Any]:

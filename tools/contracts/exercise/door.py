@@ -15,7 +15,7 @@ from tools.contracts.exercise.fuzz import living
 from tools.contracts.exercise.refusals import UPLOAD
 from tools.contracts.states import employees_app, teams_app
 
-LEAVES: Final = ("log_out", "log_in")
+LEAVES: Final = ("log_out", "log_in", "end_session", "change_password", "patch_account")
 """What would end the session that everything else needs."""
 TABLE: Final = "username,email,manager\nada,ada@example.org,\ngrace,grace@example.org,ada\nlinus,linus@example.org,grace\n"
 TREE: Final = "slug,name,parent\nresearch,Research,\nengines,Engines,research\ncompilers,Compilers,research\n"

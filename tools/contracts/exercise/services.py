@@ -91,11 +91,13 @@ _OTHER: Final[dict[str, Any]] = {
     "create_employee": {"username": "once", "email": "once@example.org"},
     "create_team": {"slug": "once"},
     "create_account": {"username": "once"},
+    "create_token": {"name": "once"},
 }
 _ELSE: Final[dict[str, Any]] = {
     "create_employee": {"username": "twice"},
     "create_team": {"slug": "twice"},
     "create_account": {"username": "twice"},
+    "create_token": {"name": "twice"},
 }
 
 

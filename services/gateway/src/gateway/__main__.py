@@ -1,27 +1,32 @@
-"""`python -m gateway serve|config|migrate|backup|restore|keys|create-admin`."""
+"""`python -m gateway serve|config|migrate|backup|restore|keys|create-admin|reset-admin [USERNAME]`."""
 
 import asyncio
 import os
 import sys
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any
 
-from gateway.admin import ensure_admin
+from gateway.admin import ensure_admin, reset_admin
 from gateway.app import create_app
 from gateway.config import Settings, load_settings
 from gateway.passwords import Passwords
 from shared import migrate
 from shared.cli import PRIVATE, main
 from shared.config import SettingsError
-from shared.db import StoreError
+from shared.db import Database, StoreError
 from shared.lifecycle import make_database
 
+Work = Callable[[Database, Passwords, Settings], Awaitable[Any]]
 
-def create_admin() -> int:
-    """Migrate the database and make the first account without serving; the exit code."""
+
+def on_accounts(work: Work) -> int:
+    """Migrate the database and work on its accounts, whether the gateway serves or not; the exit code."""
     os.umask(PRIVATE)
     try:
         settings = load_settings()
         migrate.upgrade(settings.database_url, "gateway")
-        asyncio.run(_create_admin(settings))
+        asyncio.run(_with_database(settings, work))
     except SettingsError as error:
         return _fail("; ".join(error.faults))
     except (StoreError, OSError) as error:
@@ -29,11 +34,11 @@ def create_admin() -> int:
     return 0
 
 
-async def _create_admin(settings: Settings) -> None:
+async def _with_database(settings: Settings, work: Work) -> None:
     db, passwords = make_database(settings), Passwords()
     await db.open()
     try:
-        await ensure_admin(db, passwords, settings)
+        await work(db, passwords, settings)
     finally:
         passwords.close()
         await db.close()
@@ -44,5 +49,17 @@ def _fail(message: str) -> int:
     return 1
 
 
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; the exit code."""
+    match arguments:
+        case ["create-admin"]:
+            return on_accounts(ensure_admin)
+        case ["reset-admin"]:
+            return on_accounts(reset_admin)
+        case ["reset-admin", username] if not username.startswith("-"):
+            return on_accounts(partial(reset_admin, username=username))
+    return main("gateway", create_app, Settings)
+
+
 if __name__ == "__main__":
-    sys.exit(create_admin() if sys.argv[1:] == ["create-admin"] else main("gateway", create_app, Settings))
+    sys.exit(run(sys.argv[1:]))

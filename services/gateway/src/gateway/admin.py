@@ -1,4 +1,4 @@
-"""The first account: `admin`, with a random password that is kept in a file and told once."""
+"""The account `admin`: made at the first start, found again when its password is lost. The password is kept in a file, and told once."""
 
 import asyncio
 import os
@@ -7,19 +7,20 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from gateway import store
 from gateway.config import Settings
 from gateway.passwords import Passwords
+from gateway.store import accounts, links
 from shared.changes import Author
-from shared.db import Database
+from shared.db import Connection, Database
 
 USERNAME: Final = "admin"
 MIN_KEPT: Final = 16
 AUTHOR: Final = Author(actor="gateway", request_id="start")
+RESET: Final = Author(actor="gateway", request_id="reset-admin")
 
 
 class AdminFault(OSError):
-    """The first account can't be made; the message is one line for people."""
+    """The account can't be made or found again; the message is one line for people."""
 
 
 async def ensure_admin(db: Database, passwords: Passwords, settings: Settings) -> bool:
@@ -28,40 +29,74 @@ async def ensure_admin(db: Database, passwords: Passwords, settings: Settings) -
     A password that is made here is told there, this once. A password file that is there already (a mounted secret) is taken at its word and
     is not told, so several processes may start together. Raises AdminFault.
     """
-    if await store.count_accounts(db):
+    if await accounts.count_accounts(db):
         return False
-    path, fresh = Path(settings.admin_password_file), secrets.token_urlsafe(18)
+    path, fresh = Path(settings.admin_password_file), _random()
     password = await asyncio.to_thread(keep_password, path, fresh)
     password_hash = await passwords.hash(password)
-    made = await db.write(lambda conn: store.add_first_account(conn, USERNAME, password_hash, AUTHOR))
+    made = await db.write(lambda conn: accounts.add_first_account(conn, USERNAME, password_hash, AUTHOR))
     if made:
         told = f"the password {password} (kept in {path})" if password == fresh else f"the password that {path} holds"
-        sys.stderr.write(f"gateway: made the account {USERNAME} with {told}\n")
-        sys.stderr.flush()
+        _tell(f"made the account {USERNAME} with {told}")
     return bool(made)
+
+
+async def reset_admin(db: Database, passwords: Passwords, settings: Settings, username: str = USERNAME) -> None:
+    """Give an account another random password, kept in the file and told on standard error, and the role admin; it is enabled, belongs to
+    no employee any more, and all its sessions end. It is made where there is none. Raises AdminFault.
+
+    The file is replaced last, so that it never holds a password that is none.
+    """
+    path, password = Path(settings.admin_password_file), _random()
+    password_hash = await passwords.hash(password)
+    fresh = await asyncio.to_thread(_write_fresh, path, password)
+
+    def unit(conn: Connection) -> None:
+        links.link(conn, accounts.recover_admin(conn, username, password_hash, RESET), None)
+
+    try:
+        await db.write(unit)
+        _tell(f"the account {username} is an admin with the password {password} (kept in {path}); its sessions have ended")
+        await asyncio.to_thread(fresh.replace, path)
+    except OSError as error:
+        raise AdminFault(f"{path} can't be written: {error.strerror}") from error
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def keep_password(path: Path, password: str) -> str:
     """Write a password to a new file of mode 600, whole or not at all; what a file that is there already says, otherwise.
 
-    Such a file may be in a folder that can't be written.
+    Such a file may be in a folder that can't be written. Raises AdminFault.
     """
+    if path.exists():
+        return _kept(path)
+    fresh = _write_fresh(path, password)
+    try:
+        return password if _linked(fresh, path) else _kept(path)
+    finally:
+        fresh.unlink()
+
+
+def _random() -> str:
+    return secrets.token_urlsafe(18)
+
+
+def _tell(words: str) -> None:
+    sys.stderr.write(f"gateway: {words}\n")
+    sys.stderr.flush()
+
+
+def _write_fresh(path: Path, password: str) -> Path:
+    """A new file beside `path`, of mode 600 from its first moment. Raises AdminFault."""
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        if path.exists():
-            return _kept(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(password + "\n")
-            return password if _linked(fresh, path) else _kept(path)
-        finally:
-            fresh.unlink()
-    except AdminFault:
-        raise
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(password + "\n")
     except OSError as error:
         raise AdminFault(f"{path} can't be written: {error.strerror}") from error
+    return fresh
 
 
 def _linked(fresh: Path, path: Path) -> bool:
@@ -69,6 +104,8 @@ def _linked(fresh: Path, path: Path) -> bool:
         os.link(fresh, path)
     except FileExistsError:
         return False
+    except OSError as error:
+        raise AdminFault(f"{path} can't be written: {error.strerror}") from error
     return True
 
 

@@ -1,5 +1,6 @@
 """The gateway's composition root: everything is made and joined here, and nowhere else."""
 
+import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -16,17 +17,20 @@ from gateway.admin import ensure_admin
 from gateway.clients import UPSTREAMS, Rule, Upstream, public_rules
 from gateway.config import Settings
 from gateway.contract import CONTRACT
+from gateway.credentials import ISSUER, SCOPE_KEY, Grant
 from gateway.edge import MOST, GatewayEdge, Policies, Route, Table, own_routes, routes_of
 from gateway.errors import NotLoggedIn
+from gateway.follower import AUTHOR, make_follower
 from gateway.forward import Forwarder
 from gateway.limits import Limits, Rates
 from gateway.passwords import Passwords
 from gateway.resilience import RESPECTED, TRY_SHARE, Calls, Figures
-from gateway.revocations import InDatabase, InRedis
+from gateway.revocations import InDatabase, InRedis, Revocations
 from gateway.routes import BLUEPRINTS
 from gateway.routes.context import EXTENSION, Parts
-from gateway.sessions import COOKIE, ISSUER, SCOPE_KEY, Session, SessionCookies, Sessions
-from shared.db import Database
+from gateway.sessions import COOKIE, SessionCookies, Sessions
+from gateway.tokens import Tokens
+from shared.db import Change, Database
 from shared.identity import Caller, Minter
 from shared.lifecycle import keep_database, make_database
 from shared.observe import logger
@@ -44,7 +48,7 @@ LOG_INS: Final = 0.1
 def create_app(settings: Settings | None = None, *, clock: Callable[[], float] = time.time) -> Service:
     """The gateway as an ASGI app. Opens nothing before it serves. Raises SettingsError.
 
-    `clock` (seconds since the epoch) is what sessions are measured by.
+    `clock` (seconds since the epoch) is what sessions and tokens are measured by.
     """
     settings = settings or config.load_settings()
     config.check(settings)
@@ -52,15 +56,16 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
     db = make_database(settings)
     cookies = SessionCookies(config.session_keys(settings))
     redis = _redis(settings)
-    revocations = InDatabase() if redis is None else InRedis(redis, log)
+    revocations = _revocations(redis, log)
     sessions = Sessions(db, cookies, revocations, idle=settings.session_idle, absolute=settings.session_absolute, clock=clock, log=log)
+    tokens = Tokens(db, revocations, clock=clock, log=log)
     limits = Limits(_rates(settings), clock=clock, log=log, shared=redis)
-    minter = Minter(ISSUER, settings.signing_key)
     calls = {"employees": _calls(settings, settings.employees_url), "teams": _calls(settings, settings.teams_url)}
-    bearers = {name: partial(_bearer, minter, name) for name in UPSTREAMS}
-    upstreams = {name: Upstream(name, rules, calls[name], bearers[name]) for name, rules in UPSTREAMS.items()}
+    bearers = _bearers(settings)
+    services = {name: Upstream(name, rules, calls[name], bearers[name]) for name, rules in UPSTREAMS.items()}
+    follower = make_follower(settings, db, bearers["employees"], log)
     forwards = {name: Forwarder(calls[name], name, bearers[name]) for name in UPSTREAMS}
-    edge = GatewayEdge(sessions, limits, forwards, _policies(settings), log)
+    edge = GatewayEdge(sessions, tokens, limits, forwards, _policies(settings), log)
     app = create_service(
         "gateway",
         settings,
@@ -68,6 +73,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
         description=DESCRIPTION,
         identify=_caller,
         checks={"database": db.ping, **({} if redis is None else {"redis": partial(redis.execute_command, "PING")})},
+        details={"employees": follower.report},
         session_interface=cookies,
         middleware=edge.before,
         contract=CONTRACT,
@@ -75,43 +81,53 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
         longest=MOST,
         log=log,
     )
-    app.extensions["metrics"].registry.register(Figures(calls))
     _harden_cookie(app)
     edge.table = Table(routes_of(_own_routes(app)))
-    passwords = Passwords(most=int(LOG_INS * len(UPSTREAMS) * settings.upstream_requests))
-    parts = Parts(upstreams["employees"], upstreams["teams"], sessions, passwords, limits, cookies.conceal)
-    app.extensions[EXTENSION] = parts
-    app.extensions["metrics"].registry.register(limits)
+    parts = Parts(services["employees"], services["teams"], sessions, tokens, revocations, _hashing(settings), limits, cookies.conceal, log)
+    app.extensions.update({EXTENSION: parts, "follower": follower})
+    for figures in (Figures(calls), limits, follower):
+        app.extensions["metrics"].registry.register(figures)
     _live(app, db, parts, settings, redis)
     return app
 
 
 def _live(app: Quart, db: Database, parts: Parts, settings: Settings, redis: Redis | None) -> None:
-    """What happens before the first request and after the last: notes are written before the database closes."""
+    """What happens before the first request and after the last: what may still write ends before the database closes."""
+    follower, renewals = app.extensions["follower"], set[asyncio.Task[None]]()
 
     async def prepare() -> None:
         await ensure_admin(db, parts.passwords, settings)
         await parts.passwords.warm()
 
     async def finish() -> None:
-        await parts.sessions.close()
+        for credentials in (parts.sessions, parts.tokens):
+            await credentials.close()
         parts.passwords.close()
         for service in (parts.employees, parts.teams):
             await service.close()
         if redis is not None:
             await redis.aclose()
 
+    def tell(changes: list[Change]) -> None:
+        """Whom the feed has disabled must be out in other processes too."""
+        for account_id in {change.entity_id for change in changes if (change.entity, change.actor) == ("account", AUTHOR.actor)}:
+            renewals.add(task := asyncio.create_task(parts.renew(account_id)))
+            task.add_done_callback(renewals.discard)
+
+    db.on_commit(tell)
+    app.after_serving(follower.stop)
     app.after_serving(finish)
     keep_database(app, db, "gateway", migrate=settings.migrate)
     app.before_serving(prepare)
+    app.before_serving(follower.start)
 
 
 def _caller(request: Request) -> Caller:
-    """Who asks, by what the edge left in the scope. It lets nobody through to an operation that is not public without a session."""
-    session: Any = request.scope.get(SCOPE_KEY)
-    if not isinstance(session, Session):
+    """Who asks, by what the edge left in the scope. It lets only those it knows through to what is not public."""
+    grant: Any = request.scope.get(SCOPE_KEY)
+    if not isinstance(grant, Grant):
         raise NotLoggedIn
-    return session.caller
+    return grant.caller
 
 
 def _calls(settings: Settings, origin: str) -> Calls:
@@ -121,6 +137,14 @@ def _calls(settings: Settings, origin: str) -> Calls:
     feeds = Pool(origin, size=settings.upstream_feeds, connect_timeout=connect)
     respected = min(RESPECTED, TRY_SHARE / 2 * settings.request_timeout_ms / 1000)
     return Calls(pool, feeds, requests=settings.upstream_requests, transfers=settings.upstream_transfers, respected=respected)
+
+
+def _revocations(redis: Redis | None, log: Any) -> Revocations:
+    return InDatabase() if redis is None else InRedis(redis, log)
+
+
+def _hashing(settings: Settings) -> Passwords:
+    return Passwords(most=int(LOG_INS * len(UPSTREAMS) * settings.upstream_requests))
 
 
 def _redis(settings: Settings) -> Redis | None:
@@ -138,6 +162,12 @@ def _redis(settings: Settings) -> Redis | None:
 
 def _rates(settings: Settings) -> Rates:
     return Rates(caller=settings.rate_limit, address=settings.log_in_limit_address, username=settings.log_in_limit)
+
+
+def _bearers(settings: Settings) -> dict[str, Callable[[Caller], str]]:
+    """What says who asks, for each service."""
+    minter = Minter(ISSUER, settings.signing_key)
+    return {name: partial(_bearer, minter, name) for name in UPSTREAMS}
 
 
 def _bearer(minter: Minter, service: str, caller: Caller) -> str:

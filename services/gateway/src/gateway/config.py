@@ -45,6 +45,10 @@ class Settings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields
     rate_limit: PerMinute = 30_000
     log_in_limit: PerMinute = 5
     log_in_limit_address: PerMinute = 20
+    feed_wait: Annotated[int, Meta(ge=0, le=60)] = 20
+    """How long a request for the feed of employees waits for news."""
+    feed_retry: Annotated[float, Meta(gt=0, le=3600)] = 2.0
+    """The longest pause after a request for the feed that failed."""
 
 
 def load_settings() -> Settings:

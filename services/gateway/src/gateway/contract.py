@@ -15,7 +15,8 @@ from shared.transfers import ImportRefused
 
 Upstream = Literal["employees", "teams"]
 SESSION: Final = {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "The session that POST /v1/session began."}
-BASIC: Final = {"type": "http", "scheme": "basic", "description": "To log in without a body."}
+TOKEN: Final = {"type": "http", "scheme": "bearer", "description": "A token of POST /v1/tokens. Beside a cookie, the token alone counts."}
+BASIC: Final = {"type": "http", "scheme": "basic", "description": "Username and password: to log in without a body, or to make a token."}
 
 
 class GatewayProblem(ProblemDocument, kw_only=True):
@@ -30,11 +31,15 @@ class MembershipsRefused(ImportRefused, kw_only=True):
     service: Upstream | UnsetType = UNSET
 
 
+ASKED_FOR: Final = frozenset({"list_sessions", "list_tokens"})
+"""What anyone may read of their own account, and only admins of others."""
+
+
 def _complete(document: Document) -> Document:
     """With what is forwarded. Where any role may read and no service is asked, nobody is refused: other sites' reads aren't either."""
     for methods in document["paths"].values():
         read = methods.get("get", {})
-        if read.get("x-policy") == "read" and "502" not in read["responses"]:
+        if read.get("x-policy") == "read" and "502" not in read["responses"] and read["operationId"] not in ASKED_FOR:
             read["responses"].pop("403")
     return _with_limits(add_forwarded(document))
 
@@ -52,9 +57,13 @@ def _with_limits(document: Document) -> Document:
 
 CONTRACT: Final = Contract(
     examples=EXAMPLES,
-    schemes={"session": SESSION},
+    schemes={"session": SESSION, "token": TOKEN},
     other_schemes={"basic": BASIC},
-    kinds={401: (NotLoggedIn, WrongCredentials), 403: (Forbidden, CrossSite), 503: (Overloaded, ServiceUnavailable)},
+    kinds={
+        401: (NotLoggedIn, WrongCredentials),
+        403: (Forbidden, CrossSite),
+        503: (Overloaded, ServiceUnavailable),
+    },
     problem=GatewayProblem,
     everywhere=(400, 500, 504),
     counted=(429,),

@@ -3,9 +3,11 @@
 Problem
 ├── Unauthorized 401
 │   ├── NotLoggedIn           no session, or one that has ended
+│   │   └── InvalidToken      a token that is unknown, revoked, expired, or of a disabled account
 │   └── WrongCredentials      unknown user, wrong password, disabled account: they look alike
 ├── Forbidden 403
-│   └── CrossSite             another site's page asks
+│   ├── CrossSite             another site's page asks
+│   └── NeedsSession          a token asks for what only someone who is logged in may do
 ├── BadGateway 502            a service gave an answer that can't be used
 ├── Overloaded 503
 │   └── ServiceUnavailable    a service, or the gateway's own store, can't be asked; with Retry-After
@@ -17,14 +19,21 @@ from typing import Final
 
 from shared.errors import Forbidden, Overloaded, Unauthorized
 
-CHALLENGE: Final = 'Session realm="roster"'
+CHALLENGE: Final = 'Session realm="roster", Bearer realm="roster"'
 
 
 class NotLoggedIn(Unauthorized):
     slug = "not-logged-in"
+    detail = "There is no session, or it has ended: log in at POST /v1/session, or show a token."
+    challenge = CHALLENGE
 
     def __init__(self) -> None:
-        super().__init__("There is no session, or it has ended: log in at POST /v1/session.", headers={"WWW-Authenticate": CHALLENGE})
+        super().__init__(self.detail, headers={"WWW-Authenticate": self.challenge})
+
+
+class InvalidToken(NotLoggedIn):
+    detail = "The token is unknown, revoked or expired, or its account is disabled."
+    challenge = 'Bearer realm="roster", error="invalid_token"'  # RFC 6750, section 3
 
 
 class WrongCredentials(Unauthorized):
@@ -39,6 +48,11 @@ class CrossSite(Forbidden):
 
     def __init__(self) -> None:
         super().__init__("The request comes from a page of another site.")
+
+
+class NeedsSession(Forbidden):
+    def __init__(self) -> None:
+        super().__init__("This is for someone who is logged in: a token can't do it.")
 
 
 class ServiceUnavailable(Overloaded):

@@ -26,8 +26,33 @@ def _team(team_id: int, slug: str, name: str, **fields: Any) -> dict[str, Any]:
     )
 
 
-_ADMIN: Final = {"id": 1, "username": "admin", "role": "admin", "disabled": False, "version": 1, **_TIMES}
-_ACCOUNT: Final = {"id": 2, "username": "ada", "role": "editor", "disabled": False, "version": 1, **_TIMES}
+_NEW: Final = {"disabled": False, "employee_id": None, "version": 1, **_TIMES}
+_ADMIN: Final = {"id": 1, "username": "admin", "role": "admin", **_NEW}
+_ACCOUNT: Final = {"id": 2, "username": "ada", "role": "editor", **_NEW}
+_SESSIONS: Final = {
+    "items": [
+        {
+            "id": 7,
+            "created_at": _WHEN,
+            "last_seen_at": _WHEN,
+            "until": "2026-11-22T19:49:09.123456Z",
+            "user_agent": "curl/8.14.1",
+            "current": True,
+        }
+    ],
+    "next": None,
+}
+_TOKEN: Final = {
+    "id": 1,
+    "account_id": 1,
+    "name": "nightly import",
+    "scope": "write",
+    "expires_at": "2099-12-31T23:00:00.000000Z",
+    "last_used_at": None,
+    "current": False,
+    "version": 1,
+    **_TIMES,
+}
 _SESSION: Final = {"account_id": 1, "username": "admin", "role": "admin", "since": _WHEN, "until": "2026-11-22T19:49:09.123456Z"}
 _ADA: Final = _employee(1, "ada", display_name="Ada Lovelace", title="Head of research")
 _GRACE: Final = _employee(2, "grace", display_name="Grace Hopper", title="Engineer", manager_id=1)
@@ -44,8 +69,29 @@ engines,grace,member,2024-03-01
 """
 
 EXAMPLES: Final = {
+    "readyz": Example(
+        answer={
+            "status": "ready",
+            "checks": {"database": "ok"},
+            "details": {"employees": {"status": "following", "seconds_since_success": 0.3, "lag_seconds": 0.0}},
+        },
+        excerpt=True,
+    ),
     "log_in": Example(body={"username": "admin", "password": _PASSWORD}, answer=_SESSION),
     "get_session": Example(answer=_SESSION),
+    "list_sessions": Example(query={"limit": 20}, answer=_SESSIONS, excerpt=True),
+    "end_session": Example(path={"session_id": 2}, status=204),
+    "end_sessions": Example(status=204),
+    "create_token": Example(
+        headers={"Idempotency-Key": "for-the-nightly-import"},
+        body={"name": "nightly import", "scope": "write", "expires_at": "2099-12-31T23:00:00Z"},
+        status=201,
+        answer={**_TOKEN, "token": "roster_Tm90IGEgdG9rZW4sIGJ1dCBvZiB0aGUgc2FtZSBs"},
+        excerpt=True,
+    ),
+    "list_tokens": Example(query={"account_id": 1, "count": True}, answer={"items": [_TOKEN], "next": None, "total": 1}),
+    "get_token": Example(path={"token_id": 1}, answer=_TOKEN),
+    "revoke_token": Example(path={"token_id": 1}, status=204),
     "create_account": Example(
         headers={"Idempotency-Key": "let-ada-in"},
         body={"username": "ada", "password": "punched cards all over", "role": "editor"},
@@ -54,6 +100,12 @@ EXAMPLES: Final = {
     ),
     "list_accounts": Example(query={"sort": "username", "count": True}, answer={"items": [_ACCOUNT, _ADMIN], "next": None, "total": 2}),
     "get_account": Example(path={"account_id": 2}, answer=_ACCOUNT),
+    "patch_account": Example(
+        path={"account_id": 2},
+        headers={"If-Match": '"1"'},
+        body={"role": "viewer", "employee_id": 1},
+        answer={**_ACCOUNT, "role": "viewer", "employee_id": 1, "version": 2},
+    ),
     "import_memberships": Example(
         query={"atomic": True}, body=_TABLE, answer={"created": 2, "updated": 0, "unchanged": 0, "refused": 0, "refusals": []}
     ),
@@ -106,5 +158,7 @@ EXAMPLES: Final = {
             },
         },
     ),
+    "change_password": Example(body={"current_password": _PASSWORD, "password": "the store and the mill"}, answer=_SESSION),
+    "reset_password": Example(path={"account_id": 2}, body={"password": "cards with other holes"}, status=204),
     "log_out": Example(status=204),
 }

@@ -1,13 +1,15 @@
 """The tables of the gateway. Columns are primitive and compare alike on SQLite and PostgreSQL (design, section 5).
 
-`accounts` has a history and stands in the change log; what a password looks like stands in `passwords`, which has neither, so that
-no hash is ever kept longer than it is valid.
+`accounts` and `tokens` have a history and stand in the change log; what a password or a token looks like stands in `passwords` and
+`token_digests`, which have neither, so that nothing of it is kept longer than it is valid. Sessions have no history, but their beginning
+and their end are in the log. `links` and `follower` are what is known from the feed of employees.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint
 
 from shared.changes import log_tables
 from shared.db import exact_text
+from shared.following import follower_table
 from shared.records import versions
 
 metadata = MetaData()
@@ -22,6 +24,7 @@ accounts = Table(
     Column("role", Text, nullable=False),
     Column("disabled", Boolean, nullable=False),
     Column("generation", Integer, nullable=False),  # counts up whenever all sessions of the account must end
+    Column("employee_id", BigInteger),  # whose account it is; employees are another service's: no foreign key
     Column("version", Integer, nullable=False),
     Column("created_at", exact_text(), nullable=False),
     Column("updated_at", exact_text(), nullable=False),
@@ -41,10 +44,52 @@ sessions = Table(
     "sessions",
     metadata,
     Column("digest", exact_text(), primary_key=True),  # SHA-256 of the session id: whoever reads the table holds no session
+    Column("id", BigInteger, nullable=False),  # what people call it: the place in the log of its beginning
     Column("account_id", BigInteger, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
     Column("generation", Integer, nullable=False),
     Column("created_at", exact_text(), nullable=False),
     Column("seen_at", exact_text(), nullable=False),  # written at most once a minute
+    Column("user_agent", Text),
+    UniqueConstraint("id", name="uq_sessions_id"),
 )
 Index("ix_sessions_account_id", sessions.c.account_id)
 Index("ix_sessions_seen_at", sessions.c.seen_at)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("account_id", BigInteger, ForeignKey("accounts.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("expires_at", exact_text()),
+    Column("version", Integer, nullable=False),
+    Column("created_at", exact_text(), nullable=False),
+    Column("updated_at", exact_text(), nullable=False),
+)
+Index("ix_tokens_account_id", tokens.c.account_id)
+
+tokens_versions = versions(tokens)
+
+token_digests = Table(
+    "token_digests",
+    metadata,
+    Column("digest", exact_text(), primary_key=True),  # SHA-256 of the token, which is random enough to need no slower hash
+    Column("token_id", BigInteger, ForeignKey("tokens.id", ondelete="CASCADE"), nullable=False),
+    Column("used_at", exact_text()),  # written at most once a minute
+    UniqueConstraint("token_id", name="uq_token_digests_token_id"),
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
+    Column("employee_id", BigInteger, nullable=False),
+    Column("born", Text, nullable=False),  # the employee's created_at: after a restore, an id may be another person's
+    Column("version", BigInteger, nullable=False),  # the employee's version as it was last seen
+    Column("active", Boolean, nullable=False),
+    Column("reading", BigInteger, nullable=False),  # the reading of the feed that saw it
+)
+Index("ix_links_employee_id", links.c.employee_id)
+
+follower = follower_table(metadata)

@@ -5,14 +5,12 @@ there, belong to that account and its present generation, and be neither too old
 need not be asked again.
 """
 
-import asyncio
 import hashlib
 import hmac
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
@@ -20,44 +18,26 @@ from quart import Quart
 from quart.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from quart.wrappers import BaseRequestWebsocket
 
-from gateway import store
-from gateway.revocations import REREAD, Revocations
-from shared.db import Database, Unavailable
-from shared.identity import Caller
+from gateway.credentials import NOTED_EVERY, SCOPE_KEY, Credentials, Found, Grant, caller_of, digest_of, moment, seconds
+from gateway.revocations import Revocations
+from gateway.store import Unit
+from gateway.store import sessions as store
+from gateway.store.accounts import Holder
+from shared.changes import Author
+from shared.db import Database
 
 COOKIE: Final = "__Host-session"
-SCOPE_KEY: Final = "session"
-FRESH: Final = 1.0
-"""Seconds for which a checked cookie is taken without asking anybody: an ended session is dead everywhere after them."""
-
-SEEN_EVERY: Final = 60.0
-"""Seconds between two notes of a session's last use."""
-
-ISSUER: Final = "gateway"
-
-KNOWN: Final = 20_000
-"""Cookies remembered by one process."""
+USER_AGENT: Final = 200
+"""Characters that are kept of what a client calls itself."""
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
-    """A session in force."""
+class Session(Grant):
+    """A session in force; times in seconds since the epoch."""
 
-    digest: str
-    account_id: int
-    caller: Caller
     claims: dict[str, Any]
     since: float
     until: float
-
-
-@dataclass(slots=True)
-class _Known:
-    session: Session
-    checked: float
-    seen: float
-    read: float
-    stamp: bytes
 
 
 class SessionCookies(SecureCookieSessionInterface):
@@ -101,8 +81,8 @@ class SessionCookies(SecureCookieSessionInterface):
         return claims if isinstance(claims, dict) else None
 
 
-class Sessions:
-    """Which cookie is whose. `idle` and `absolute` are seconds; `clock` gives seconds since the epoch."""
+class Sessions(Credentials[Session]):
+    """Which cookie is whose. `idle` and `absolute` are seconds."""
 
     def __init__(
         self,
@@ -115,125 +95,69 @@ class Sessions:
         clock: Callable[[], float],
         log: Any,
     ) -> None:
-        self._db, self._cookies, self._clock, self._log = db, cookies, clock, log
-        self._revocations = revocations
+        super().__init__(db, revocations, clock, log)
+        self._cookies = cookies
         self._idle, self._absolute = idle, absolute
-        self._known: dict[bytes, _Known] = {}
-        self._notes: dict[str, asyncio.Task[None]] = {}
 
-    def known(self, cookie: bytes) -> Session | None:
-        """The session of a cookie that was checked within the last second; None says nothing: ask `check`."""
-        found = self._known.get(cookie)
-        if found is None:
-            return None
-        now = self._clock()
-        if not 0 <= now - found.checked < FRESH:
-            return None
-        found.seen = now
-        return found.session
-
-    async def check(self, cookie: bytes) -> Session | None:
-        """The session of a cookie by the database, or as it was there when nothing of the account has ended since; None when there is
-        none in force. Raises StoreError, ServiceUnavailable.
-        """
-        known = self._known.get(cookie)
-        claims = known.session.claims if known else self._cookies.claims(cookie)
+    async def _find(self, shown: bytes, known: Session | None, used: float, now: float) -> Found[Session] | None:
+        claims = known.claims if known else self._cookies.claims(shown)
         if claims is None:
             return None
-        stamp = await self._revocations.stamp(claims["account"])
-        now = self._clock()
-        if known and stamp and self._still_holds(known, stamp, now):
-            known.checked = known.seen = now
-            return known.session
         digest = digest_of(str(claims.get("session")))
         row = await store.find_session(self._db, digest)
-        seen = max(seconds(row.seen_at), known.seen if known else 0.0) if row else 0.0
-        if row is None or not self._in_force(row, claims, seen, now):
-            self._known.pop(cookie, None)
+        if row is None or not self._in_force(row, claims, max(seconds(row.seen_at), used), now):
             return None
-        entry = _Known(self._session(row, digest, claims), checked=now, seen=now, read=now, stamp=stamp)
-        self._remember(cookie, entry)
-        if now - seconds(row.seen_at) >= SEEN_EVERY:
-            self._note(digest, now)
-        return entry.session
-
-    def _still_holds(self, known: _Known, stamp: bytes, now: float) -> bool:
-        return known.stamp == stamp and 0 <= now - known.read < REREAD and now < known.session.until and now - known.seen < self._idle
-
-    def _in_force(self, row: store.SessionRow, claims: dict[str, Any], seen: float, now: float) -> bool:
-        ours = row.valid and (row.account_id, row.generation) == (claims.get("account"), claims.get("generation"))
-        return ours and now - seen < self._idle and now - seconds(row.created_at) < self._absolute
-
-    def _session(self, row: store.SessionRow, digest: str, claims: dict[str, Any]) -> Session:
-        caller = Caller(subject=f"account:{row.account_id}", name=row.username, role=row.role, issuer=ISSUER)
         since = seconds(row.created_at)
-        return Session(digest, row.account_id, caller, claims, since, since + self._absolute)
+        caller = caller_of(row.account_id, row.username, row.role)
+        return Found(Session(digest, row.id, row.account_id, caller, claims, since, self.until(since)), seconds(row.seen_at))
 
-    async def begin(self, account: store.LogIn, *, ending: Session | None) -> Session:
+    def _in_force(self, row: store.SessionRow, claims: dict[str, Any], used: float, now: float) -> bool:
+        ours = row.valid and (row.account_id, row.generation) == (claims.get("account"), claims.get("generation"))
+        return ours and now - used < self._idle and now - seconds(row.created_at) < self._absolute
+
+    def _lasts(self, grant: Session, used: float, now: float) -> bool:
+        return now < grant.until and now - used < self._idle
+
+    def _account_of(self, shown: bytes) -> int | None:
+        claims = self._cookies.claims(shown)
+        return claims.get("account") if claims else None
+
+    def _noted(self, digest: str, at: str) -> Unit:
+        return store.note_seen(digest, at)
+
+    def until(self, since: float) -> float:
+        """When a session that began then ends at the latest."""
+        return since + self._absolute
+
+    def in_force_since(self) -> tuple[str, str]:
+        """The times since which a session must have been used, and have begun, to be in force."""
+        now = self._clock()
+        return moment(now - self._idle), moment(now - self._absolute)
+
+    async def begin(self, account: Holder, *, ending: Session | None, user_agent: str | None, request_id: str) -> Session:
         """A new session, its row stored and that of `ending` gone. Raises WrongCredentials when the account has changed meanwhile."""
-        session_id, now = secrets.token_urlsafe(16), self._clock()
-        row = store.SessionRow(account.id, account.generation, moment(now), moment(now), account.username, account.role, valid=True)
-        claims = {"account": account.id, "session": session_id, "generation": account.generation, "since": int(now)}
-        session = self._session(row, digest_of(session_id), claims)
+        secret, now = secrets.token_urlsafe(16), self._clock()
+        caller = caller_of(account.id, account.username, account.role)
+        claims = {"account": account.id, "session": secret, "generation": account.generation, "since": int(now)}
+        agent = user_agent[:USER_AGENT] if user_agent else None
         unit = store.begin_session(
-            row,
-            session.digest,
+            store.NewSession(digest_of(secret), account.id, account.generation, moment(now), agent),
+            Author(caller.subject, request_id),
             ending=ending.digest if ending else None,
-            idle_before=moment(now - self._idle - SEEN_EVERY),
+            idle_before=moment(now - self._idle - NOTED_EVERY),
             begun_before=moment(now - self._absolute),
         )
         async with self._changing(ending):
-            await self._db.write(unit)
+            session_id = await self._db.write(unit)
         if ending:
-            self.forget(ending)
-        return session
+            self.forget(ending.account_id)
+        return Session(digest_of(secret), session_id, account.id, caller, claims, now, self.until(now))
 
-    async def end(self, session: Session) -> None:
+    async def end(self, session: Session, author: Author) -> None:
         """The row goes, and with it every copy of the cookie: here at once, in other processes within `FRESH`."""
         async with self._changing(session):
-            await self._db.write(store.end_session(session.digest))
-        self.forget(session)
+            await self._db.write(store.end_session(session.digest, author))
+        self.forget(session.account_id)
 
     def _changing(self, ending: Session | None) -> AbstractAsyncContextManager[None]:
         return nullcontext() if ending is None else self._revocations.changing(ending.account_id)
-
-    def forget(self, session: Session) -> None:
-        """Ask the database again at the next request."""
-        for cookie in [cookie for cookie, known in self._known.items() if known.session.digest == session.digest]:
-            del self._known[cookie]
-
-    async def close(self) -> None:
-        """Wait for the notes under way."""
-        await asyncio.gather(*self._notes.values(), return_exceptions=True)
-
-    def _remember(self, cookie: bytes, entry: _Known) -> None:
-        if len(self._known) >= KNOWN:
-            del self._known[next(iter(self._known))]
-        self._known[cookie] = entry
-
-    def _note(self, digest: str, now: float) -> None:
-        """Write down the last use, without keeping the request waiting; a second note within the minute is left out."""
-        if digest not in self._notes:
-            self._notes[digest] = task = asyncio.create_task(self._write_note(digest, now))
-            task.add_done_callback(lambda _: self._notes.pop(digest, None))
-
-    async def _write_note(self, digest: str, now: float) -> None:
-        try:
-            await self._db.write(store.note_seen(digest, moment(now)))
-        except Unavailable:
-            self._log.warning("a session's use could not be noted", exc_info=True)
-
-
-def digest_of(session_id: str) -> str:
-    """What the database keeps of a session id."""
-    return hashlib.sha256(session_id.encode()).hexdigest()
-
-
-def moment(at: float) -> str:
-    """Seconds since the epoch as the store writes times."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def seconds(text: str) -> float:
-    """The store's time as seconds since the epoch."""
-    return datetime.fromisoformat(text).timestamp()

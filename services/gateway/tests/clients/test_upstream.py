@@ -38,7 +38,7 @@ def test_only_an_id_stands_in_a_path(employees: Upstream, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "ids"), [("drop_employee", {}), ("get_employee", {}), ("get_employee", {"team_id": 1}), ("list_changes", {})]
+    ("operation", "ids"), [("drop_employee", {}), ("get_employee", {}), ("get_employee", {"team_id": 1}), ("list_everything", {})]
 )
 def test_what_the_owner_has_not_has_no_address(employees: Upstream, operation: str, ids: dict[str, int]) -> None:
     with pytest.raises(ValueError):

@@ -27,7 +27,8 @@ async def endpoints(house: Any) -> list[tuple[str, str, str]]:
 
 
 async def test_every_route_is_shut_without_a_session(house: Any) -> None:
-    public = {("GET", path) for path in ("/", "/livez", "/readyz", "/metrics", "/openapi.json", "/docs")} | {("POST", "/v1/session")}
+    public = {("GET", path) for path in ("/", "/livez", "/readyz", "/metrics", "/openapi.json", "/docs")}
+    public |= {("POST", "/v1/session"), ("POST", "/v1/tokens")}
     listed = await endpoints(house)
     assert {(method, path) for method, path, allow in listed if allow == "public"} == public
     for method, path, allow in listed:
@@ -35,6 +36,8 @@ async def test_every_route_is_shut_without_a_session(house: Any) -> None:
             answer = await house.browser()(method, path)
             assert answer.status_code == 401, (method, path)
             assert answer.headers["www-authenticate"]
+    body = {"name": "x", "scope": "read"}
+    assert (await house.browser()("POST", "/v1/tokens", json=body)).status_code == 401, "who asks is told in more ways than one"
     assert house.employees.seen == house.teams.seen == []
 
 
@@ -86,7 +89,7 @@ async def test_unknown_paths_are_404_and_ask_nobody(house: Any, viewer: Any) -> 
 async def test_a_forwarded_request_carries_an_assertion_and_nothing_of_the_session(house: Any, viewer: Any) -> None:
     house.employees.on("GET /v1/employees/7", json={"id": 7})
     headers = {
-        "Authorization": "Bearer mine",
+        "Authorization": "Basic bWluZTptaW5l",
         "X-Forwarded-For": "1.2.3.4",
         "X-Roster-Role": "admin",
         "X-Request-ID": "abc-1",

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from gateway import create_app, views
 from gateway.clients import UPSTREAMS
 from gateway.config import Settings
-from gateway.schemas import EmployeePart, TeamPart
+from gateway.schemas.directory import EmployeePart, TeamPart
 from shared.operations import PUBLIC, operation_of
 
 FORWARDED = "/v1/employees/7"

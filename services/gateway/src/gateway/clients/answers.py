@@ -31,6 +31,24 @@ class Employee(Person, frozen=True):
     manager_id: Id | None
 
 
+class Staff(Struct, frozen=True):
+    """Enough of an employee to know whether an account may be theirs."""
+
+    id: Id
+    status: Literal["active", "inactive"]
+    version: Id
+    created_at: str
+
+
+class StaffState(Struct, frozen=True):
+    """The same as the feed tells it, where data may have been erased."""
+
+    id: Id
+    version: Id
+    status: str | None = None
+    created_at: str | None = None
+
+
 class Placed(Employee, frozen=True):
     """An employee below another, so many levels."""
 

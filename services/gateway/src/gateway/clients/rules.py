@@ -10,8 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway.clients.answers import Employee, ExportedMembership, Membership, Page, Person, Placed, Team
+from gateway.clients.answers import Employee, ExportedMembership, Membership, Page, Person, Placed, Staff, StaffState, Team
 from gateway.resilience import LaneName
+from shared.feed import BUDGET
+from shared.feedclient import ASKS, Event
+from shared.operations import FEED as OF_FEEDS
 from shared.operations import READ, WRITE, Limit, Policy
 from shared.transfers import ImportReport
 
@@ -46,6 +49,11 @@ class Rule:
     limit: Limit = Limit.CALLER
 
 
+FEED: Final = Rule(
+    name="list_changes", path="/v1/changes", allow=OF_FEEDS, public=False, asks=ASKS, reads=(list[Event[StaffState]],), budget=BUDGET
+)
+"""Read by a client of its own (`clients.feed`), which waits for news."""
+
 EMPLOYEES: Final = (
     Rule(
         name="list_employees",
@@ -54,7 +62,7 @@ EMPLOYEES: Final = (
         reads=(Page[Employee], Page[Person]),
     ),
     Rule(name="create_employee", path="/v1/employees", method="POST", allow=WRITE),
-    Rule(name="get_employee", path="/v1/employees/<int:employee_id>", detour="expand", asks=("as_of",), reads=(Employee,)),
+    Rule(name="get_employee", path="/v1/employees/<int:employee_id>", detour="expand", asks=("as_of",), reads=(Employee, Staff)),
     Rule(name="replace_employee", path="/v1/employees/<int:employee_id>", method="PUT", allow=WRITE),
     Rule(name="patch_employee", path="/v1/employees/<int:employee_id>", method="PATCH", allow=WRITE),
     Rule(name="delete_employee", path="/v1/employees/<int:employee_id>", method="DELETE", allow=WRITE),
@@ -68,6 +76,7 @@ EMPLOYEES: Final = (
     Rule(name="list_employee_history", path="/v1/employees/<int:employee_id>/history"),
     Rule(name="import_employees", path="/v1/employees/import", method="POST", allow=WRITE, budget=TRANSFER, lane="transfers"),
     Rule(name="export_employees", path="/v1/employees/export", budget=TRANSFER, lane="transfers"),
+    FEED,
 )
 
 TEAMS: Final = (

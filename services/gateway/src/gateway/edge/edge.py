@@ -1,7 +1,7 @@
 """The ASGI layer behind shared's own (request id, trace, log, metrics) and in front of everything else.
 
-In order: the shape of the headers and the path, the route and its policy, the cross-site check, the session, how often, the role, the
-deadline.
+In order: the shape of the headers and the path, the route and its policy, the cross-site check, the session or token, how often, the
+role, the deadline.
 Then a service's own route goes to its forwarder, and everything else to Quart. Every answer gets the security headers.
 """
 
@@ -10,17 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gateway.credentials import SCOPE_KEY, Credentials, Grant
 from gateway.edge.cors import preflight, readable
 from gateway.edge.crosssite import same_site
 from gateway.edge.deadlines import for_services, set_deadline
 from gateway.edge.framing import check_headers, check_path, check_query
 from gateway.edge.proxies import Network, client_of, counted_as, scheme_of
 from gateway.edge.table import Route, Table, allow_header
-from gateway.errors import CrossSite, NotLoggedIn, ServiceUnavailable
+from gateway.errors import CrossSite, InvalidToken, NotLoggedIn, ServiceUnavailable
 from gateway.flights import ClientGone
 from gateway.forward import BrokenResponse, Forwarder
 from gateway.limits import Limits
-from gateway.sessions import COOKIE, SCOPE_KEY, Session, Sessions
+from gateway.sessions import COOKIE, Sessions
+from gateway.tokens import Tokens
 from shared.db import StoreError
 from shared.errors import Forbidden, MethodNotAllowed, NotFound, Problem
 from shared.exchange import Exchange, exchange_of
@@ -41,10 +43,11 @@ CLIENT_GONE: Final = 499
 """What the log says of a request whose client left before its answer."""
 
 CHECK: Final = 1.0
-"""Seconds that the database may take to tell whose session it is."""
+"""Seconds that the database may take to tell whose session or token it is."""
 
 ENCRYPTED: Final = [*SECURITY, (b"strict-transport-security", b"max-age=31536000")]
 _COOKIE: Final = COOKIE.encode() + b"="
+_BEARER: Final = b"bearer "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +62,13 @@ class Policies:
 class GatewayEdge:
     """Both ways through the gateway. `forwards` has a forwarder for each service by name; `table` comes once Quart's routes are known."""
 
-    def __init__(self, sessions: Sessions, limits: Limits, forwards: Mapping[str, Forwarder], policies: Policies, log: Any) -> None:
+    def __init__(
+        self, sessions: Sessions, tokens: Tokens, limits: Limits, forwards: Mapping[str, Forwarder], policies: Policies, log: Any
+    ) -> None:
         self.table = Table(())
         self._app: Any = None
         self._sessions = sessions
+        self._tokens = tokens
         self._limits = limits
         self._forwards = forwards
         self._policies = policies
@@ -89,12 +95,12 @@ class GatewayEdge:
                 await _send_empty(secured, [(b"allow", route), *preflight(headers, self._policies.origins, route)])
                 return
             exchange.operation = route.name
-            session = await self._admit(scope, exchange, headers, route, secured)
+            grant = await self._admit(scope, exchange, headers, route, secured)
             set_deadline(exchange, route.budget, self._policies.timeout)
-            if route.upstream is None or session is None:
+            if route.upstream is None or grant is None:
                 await self._app(scope, receive, secured)
             else:
-                await self._forward(self._forwards[route.upstream], route, scope, receive, secured, session.caller)
+                await self._forward(self._forwards[route.upstream], route, scope, receive, secured, grant.caller)
         except Problem as problem:
             if exchange.status:
                 raise
@@ -136,40 +142,50 @@ class GatewayEdge:
             return allow_header(methods).encode()
         raise MethodNotAllowed(headers={"Allow": allow_header(methods)})
 
-    async def _admit(self, scope: Any, exchange: Exchange, headers: Headers, route: Route, secured: "_Secured") -> Session | None:
-        """The caller's session, left in the scope; what the answer says of its limit, left in `secured`.
+    async def _admit(self, scope: Any, exchange: Exchange, headers: Headers, route: Route, secured: "_Secured") -> Grant | None:
+        """Who is let in, left in the scope; what the answer says of their limit, left in `secured`.
 
-        Raises CrossSite, TooManyRequests, NotLoggedIn, Forbidden, ServiceUnavailable by the route's policy.
+        Raises CrossSite, TooManyRequests, NotLoggedIn, InvalidToken, Forbidden, ServiceUnavailable by the route's policy.
+
+        A token decides alone, also beside a cookie: what a program says is meant, while a cookie goes along with everything. No other
+        site's page can send one, so only requests without a token are looked at for where they come from.
         """
-        if not same_site(scope["method"], headers, self._policies.origins):
+        token = _token_of(headers)
+        if token is None and not same_site(scope["method"], headers, self._policies.origins):
             raise CrossSite
-        session = await self._session(headers, route)
-        if session is not None:
-            scope[SCOPE_KEY] = session
-            exchange.subject = session.caller.subject
+        try:
+            grant = await self._grant(token, headers)
+        except ServiceUnavailable as problem:
+            if not route.public:
+                raise
+            grant, scope[SCOPE_KEY] = None, problem
+        if grant is not None:
+            scope[SCOPE_KEY] = grant
+            exchange.subject = grant.caller.subject
         address = counted_as(scope["client"][0]) if scope["client"] else ""
         secured.headers = [*secured.headers, *await self._limits.ask(route.limit, exchange.subject or address, address)]
         if not route.public:
-            if session is None:
-                raise NotLoggedIn
-            if session.caller.role not in route.roles:
-                raise Forbidden(f"This needs the role {route.allow.role}; yours is {session.caller.role}.")
-        return session
+            if grant is None:
+                raise NotLoggedIn if token is None else InvalidToken
+            if grant.caller.role not in route.roles:
+                whose = "yours" if token is None else "this token's"
+                raise Forbidden(f"This needs the role {route.allow.role}; {whose} is {grant.caller.role}.")
+        return grant
 
-    async def _session(self, headers: Headers, route: Route) -> Session | None:
-        cookie = _cookie_of(headers)
-        if cookie is None:
+    async def _grant(self, token: bytes | None, headers: Headers) -> Grant | None:
+        """Who is let in with the token, or without one with the cookie. Raises ServiceUnavailable."""
+        shown = _cookie_of(headers) if token is None else token
+        if shown is None:
             return None
-        session = self._sessions.known(cookie)
-        if session is not None:
-            return session
+        credentials: Credentials[Any] = self._sessions if token is None else self._tokens
+        known: Grant | None = credentials.known(shown)
+        if known is not None:
+            return known
         try:
             async with asyncio.timeout(CHECK):
-                return await self._sessions.check(cookie)
+                return await credentials.check(shown)
         except (StoreError, ServiceUnavailable, TimeoutError) as error:
-            if route.public:
-                return None
-            raise ServiceUnavailable("Sessions can't be checked at the moment.") from error
+            raise ServiceUnavailable("Sessions and tokens can't be checked at the moment.") from error
 
     def _look_behind_proxies(self, scope: Any, headers: Headers) -> None:
         """Put the client's own address and scheme into the scope, when a trusted proxy tells them."""
@@ -217,3 +233,11 @@ def _cookie_of(headers: Headers) -> bytes | None:
         return header[len(_COOKIE) :] if header.startswith(_COOKIE) else None
     found = {part[len(_COOKIE) :] for part in (piece.strip() for piece in header.split(b";")) if part.startswith(_COOKIE)}
     return found.pop() if len(found) == 1 else None
+
+
+def _token_of(headers: Headers) -> bytes | None:
+    """What is shown as a bearer; None when nothing is."""
+    header = headers.get(b"authorization")
+    if header is None or header[: len(_BEARER)].lower() != _BEARER:
+        return None
+    return header[len(_BEARER) :].strip()

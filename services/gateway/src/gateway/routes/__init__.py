@@ -1,7 +1,7 @@
 """The gateway's own endpoints."""
 
-from gateway.routes import accounts, directory, memberships, session
+from gateway.routes import accounts, directory, memberships, session, sessions, tokens
 
-BLUEPRINTS = (session.blueprint, accounts.blueprint, directory.blueprint, memberships.blueprint)
+BLUEPRINTS = (session.blueprint, sessions.blueprint, tokens.blueprint, accounts.blueprint, directory.blueprint, memberships.blueprint)
 
 __all__ = ["BLUEPRINTS"]

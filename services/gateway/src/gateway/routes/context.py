@@ -1,19 +1,26 @@
 """What every route of the gateway works with."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from quart import Response, current_app, request
 
 from gateway.clients import Ask, Instant, Upstream
+from gateway.credentials import SCOPE_KEY, Grant
 from gateway.edge.deadlines import for_services
 from gateway.edge.proxies import counted_as
+from gateway.errors import NeedsSession, NotLoggedIn, ServiceUnavailable
 from gateway.limits import Limits
 from gateway.passwords import Passwords
-from gateway.sessions import SCOPE_KEY, Session, Sessions
+from gateway.revocations import Revocations
+from gateway.sessions import Session, Sessions
+from gateway.tokens import Tokens
 from gateway.views import Joined
 from shared.context import caller, exchange
+from shared.errors import Forbidden, Problem
+from shared.operations import Limit
 from shared.responses import respond
 from shared.timeline import explicit_instant
 
@@ -27,10 +34,29 @@ class Parts:
     employees: Upstream
     teams: Upstream
     sessions: Sessions
+    tokens: Tokens
+    revocations: Revocations
     passwords: Passwords
     limits: Limits
     conceal: Callable[[str], str]
     """A keyed digest: equal for equal texts, and useless to whoever lacks the key."""
+    log: Any
+
+    @asynccontextmanager
+    async def ending(self, account_id: int) -> AsyncIterator[None]:
+        """What is written inside ends something of an account: the database decides about all of it again, at once here."""
+        async with self.revocations.changing(account_id):
+            yield
+        self.sessions.forget(account_id)
+        self.tokens.forget(account_id)
+
+    async def renew(self, account_id: int) -> None:
+        """Let everything of an account be looked up again; where others can't be told, they look it up by themselves within a minute."""
+        try:
+            async with self.ending(account_id):
+                pass
+        except ServiceUnavailable:
+            self.log.warning("other processes could not be told", account=f"account:{account_id}")
 
 
 def gateway() -> Parts:
@@ -50,16 +76,44 @@ def told(asked: Ask) -> dict[str, str]:
     return {} if asked.instant is None else {"X-As-Of": asked.instant.at, "X-As-Of-Stable": asked.instant.stable}
 
 
-def session() -> Session | None:
-    """The caller's session, as the edge found it."""
+def grant() -> Grant | None:
+    """Who was let in by the edge: with a session, with a token, or nobody. Raises the Problem of a store that could not be asked."""
     found: Any = request.scope.get(SCOPE_KEY)
-    return found if isinstance(found, Session) else None
+    if isinstance(found, Problem):
+        raise found
+    return found if isinstance(found, Grant) else None
 
 
-async def guess(username: str) -> dict[str, str]:
-    """Count a try of somebody's password from where the request comes; what the answer says of it. Raises TooManyRequests."""
+def session() -> Session:
+    """The caller's session. Raises NotLoggedIn without one, NeedsSession for a token."""
+    found = grant()
+    if found is None:
+        raise NotLoggedIn
+    if not isinstance(found, Session):
+        raise NeedsSession
+    return found
+
+
+def account_asked(account_id: int | None) -> int:
+    """Whose things are asked for: one's own, or an account's. Raises Forbidden for another's, unless an admin asks."""
+    found = grant()
+    if found is None:
+        raise NotLoggedIn
+    if account_id not in (None, found.account_id) and found.caller.role != "admin":
+        raise Forbidden("This needs the role admin for other accounts than one's own.")
+    return found.account_id if account_id is None else account_id
+
+
+async def guess(username: str, *, elsewhere: bool = False) -> dict[str, str]:
+    """Count a try of somebody's password from where the request comes; what the answer says of it. Raises TooManyRequests.
+
+    `elsewhere` than at log-in, where the edge counts what comes from one address, that is counted here too.
+    """
     client = request.scope.get("client")
-    headers = await gateway().limits.guess(counted_as(client[0]) if client else "", username)
+    address = counted_as(client[0]) if client else ""
+    if elsewhere:
+        await gateway().limits.ask(Limit.PASSWORD, "", address)
+    headers = await gateway().limits.guess(address, username)
     return {name.decode(): value.decode() for name, value in headers}
 
 

@@ -6,7 +6,7 @@ from quart import Blueprint, Response
 
 from gateway import views
 from gateway.routes.context import answer, ask, gateway, wants_all
-from gateway.schemas import ChartQuery, EmployeeWithParts, ExpandEmployee, ExpandTeam, Found, OrgChart, SearchQuery, TeamWithParts
+from gateway.schemas.directory import ChartQuery, EmployeeWithParts, ExpandEmployee, ExpandTeam, Found, OrgChart, SearchQuery, TeamWithParts
 from shared.operations import READ, operation
 from shared.timeline import refuse_present_only
 

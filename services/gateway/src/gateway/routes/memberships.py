@@ -8,7 +8,7 @@ from gateway import memberships
 from gateway.contract import MembershipsRefused
 from gateway.memberships.exports import COLUMNS
 from gateway.routes.context import ask, gateway, told
-from gateway.schemas import MemberBody, Membership, MembershipLine, MembershipRow
+from gateway.schemas.directory import MemberBody, Membership, MembershipLine, MembershipRow
 from shared.bodies import UploadStream
 from shared.errors import TooLarge
 from shared.operations import JSON_TYPE, WRITE, Upload, operation

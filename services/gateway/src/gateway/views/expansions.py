@@ -5,7 +5,7 @@ from collections.abc import Collection
 from typing import Any, Final
 
 from gateway.clients import Ask, Employee, Membership, Page, Team, Upstream
-from gateway.schemas import MAX_EXPAND
+from gateway.schemas.directory import MAX_EXPAND
 from gateway.views.parts import Joined, Parts, Plan, Record
 from shared.errors import Problem
 

@@ -9,7 +9,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from gateway.schemas import Failure
+from gateway.schemas.directory import Failure
 from shared.errors import Problem
 
 Value = TypeVar("Value")

@@ -1,74 +1,17 @@
-"""What goes in and out of the gateway's own operations: every field with its bounds.
+"""What is put together from both services.
 
-The records of the services pass through as their owners wrote them; here stand only the fields that the gateway itself reads.
+Their records pass through as their owners wrote them; here stand only the fields that the gateway itself reads.
 """
 
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from gateway.schemas.fields import Id, Text
 from shared.timeline import AsOf
 
 MAX_EXPAND = 200
 """Rows of one expanded list; the rest is behind its `next`."""
-
-Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
-Password = Annotated[str, Meta(max_length=256)]
-AccountRole = Literal["viewer", "editor", "admin"]
-Moment = Annotated[str, Meta(min_length=27, max_length=27, description="UTC, with microseconds", extra_json_schema={"format": "date-time"})]
-Text = Annotated[str, Meta(max_length=2000)]
-Cursor = Annotated[str, Meta(max_length=2000)]
-Limit = Annotated[int, Meta(ge=1, le=200)]
-
-
-class Credentials(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who logs in; may also come as HTTP Basic."""
-
-    username: Annotated[str, Meta(max_length=128)]
-    password: Password
-
-
-class SessionState(Struct, frozen=True, kw_only=True):
-    """Who is logged in, since when, and when that ends at the latest."""
-
-    account_id: Id
-    username: Text
-    role: AccountRole
-    since: Moment
-    until: Moment
-
-
-class AccountBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A new account."""
-
-    username: Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\s:\x00-\x1f\x7f]+$")]
-    password: Password
-    role: AccountRole
-
-
-class Account(Struct, frozen=True, kw_only=True):
-    """An account as it is answered. No answer holds a password."""
-
-    id: Id
-    username: Text
-    role: AccountRole
-    disabled: bool
-    version: Id
-    created_at: Moment
-    updated_at: Moment
-
-
-class AccountPage(Struct, frozen=True, kw_only=True):
-    items: Annotated[list[Account], Meta(max_length=200)]
-    next: Cursor | None
-    total: Annotated[int, Meta(ge=0, le=2**63 - 1)] | UnsetType = UNSET
-
-
-class AccountQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    limit: Limit = 50
-    cursor: Cursor | None = None
-    sort: Literal["id", "-id", "username", "-username"] = "id"
-    count: bool = False
 
 
 EmployeePart = Literal["manager", "teams", "reports"]

@@ -1,0 +1,167 @@
+"""What is shown with a request, a session's cookie or a token, and whose it is.
+
+The database decides. What it has said is taken for up to a second without asking anybody again, so what is ended or revoked is dead
+everywhere after that: at once in the process that ended it, which forgets what it knew of the account. How others learn of it is in
+`revocations`.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Generic, TypeVar
+
+from gateway.revocations import REREAD, Revocations
+from gateway.store import Unit
+from shared.db import Database, Unavailable
+from shared.identity import Caller
+
+SCOPE_KEY: Final = "session"
+"""Where the edge leaves what it found in the ASGI scope: a Grant, or the Problem of a store that can't be asked."""
+
+FRESH: Final = 1.0
+"""Seconds for which something is taken as it was found in the database."""
+
+NOTED_EVERY: Final = 60.0
+"""Seconds between two notes of a last use."""
+
+KNOWN: Final = 20_000
+"""Cookies, and tokens, remembered by one process."""
+
+ISSUER: Final = "gateway"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Somebody who was let in: `digest` is what the database calls the cookie or token, `id` what people call it."""
+
+    digest: str
+    id: int
+    account_id: int
+    caller: Caller
+
+
+G = TypeVar("G", bound=Grant)
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[G]):
+    """What the database has: the grant, and when a use of it was noted last (seconds since the epoch)."""
+
+    grant: G
+    noted: float
+
+
+@dataclass(slots=True)
+class _Known(Generic[G]):
+    grant: G
+    checked: float
+    used: float
+    read: float
+    stamp: bytes
+
+
+class Credentials(Generic[G]):
+    """Whose one kind of credential is. `clock` gives seconds since the epoch."""
+
+    def __init__(self, db: Database, revocations: Revocations, clock: Callable[[], float], log: Any) -> None:
+        self._db, self._revocations, self._clock, self._log = db, revocations, clock, log
+        self._known: dict[bytes, _Known[G]] = {}
+        self._notes: dict[str, asyncio.Task[None]] = {}
+
+    async def _find(self, shown: bytes, known: G | None, used: float, now: float) -> Found[G] | None:
+        """What the database has for what was shown; None when nothing is in force. `known` is what it had before, `used` when it was
+        used last in this process.
+        """
+        raise NotImplementedError
+
+    def _lasts(self, grant: G, used: float, now: float) -> bool:
+        """Whether it has not ended by itself."""
+        raise NotImplementedError
+
+    def _account_of(self, shown: bytes) -> int | None:
+        """Whose it says that it is, where that can be known without asking."""
+        return None
+
+    def _noted(self, digest: str, at: str) -> Unit:
+        """Writes down a use."""
+        raise NotImplementedError
+
+    def known(self, shown: bytes) -> G | None:
+        """Who was let in with this within the last second; None says nothing: ask `check`."""
+        found = self._known.get(shown)
+        if found is None:
+            return None
+        now = self._clock()
+        if not 0 <= now - found.checked < FRESH:
+            return None
+        found.used = now
+        return found.grant
+
+    async def check(self, shown: bytes) -> G | None:
+        """Who is let in with this by the database, or as it was there when nothing of the account has ended since; None for nobody.
+
+        Raises StoreError, ServiceUnavailable.
+        """
+        known = self._known.get(shown)
+        account_id = known.grant.account_id if known else self._account_of(shown)
+        stamp = b"" if account_id is None else await self._revocations.stamp(account_id)
+        now = self._clock()
+        if known and stamp and self._still_holds(known, stamp, now):
+            known.checked = known.used = now
+            return known.grant
+        found = await self._find(shown, known.grant if known else None, known.used if known else 0.0, now)
+        if found is None:
+            self._known.pop(shown, None)
+            return None
+        if len(self._known) >= KNOWN:
+            del self._known[next(iter(self._known))]
+        self._known[shown] = _Known(found.grant, checked=now, used=now, read=now, stamp=stamp)
+        if now - found.noted >= NOTED_EVERY:
+            self._note(found.grant.digest, now)
+        return found.grant
+
+    def _still_holds(self, known: _Known[G], stamp: bytes, now: float) -> bool:
+        return known.stamp == stamp and 0 <= now - known.read < REREAD and self._lasts(known.grant, known.used, now)
+
+    def forget(self, account_id: int) -> None:
+        """Ask the database again at the account's next request."""
+        for shown in [shown for shown, known in self._known.items() if known.grant.account_id == account_id]:
+            del self._known[shown]
+
+    async def close(self) -> None:
+        """Wait for the notes under way."""
+        await asyncio.gather(*self._notes.values(), return_exceptions=True)
+
+    def _note(self, digest: str, now: float) -> None:
+        """Write down the last use, without keeping the request waiting; a second note within the minute is left out."""
+        if digest not in self._notes:
+            self._notes[digest] = task = asyncio.create_task(self._write_note(digest, now))
+            task.add_done_callback(lambda _: self._notes.pop(digest, None))
+
+    async def _write_note(self, digest: str, now: float) -> None:
+        try:
+            await self._db.write(self._noted(digest, moment(now)))
+        except Unavailable:
+            self._log.warning("a last use could not be noted", exc_info=True)
+
+
+def caller_of(account_id: int, username: str, role: str) -> Caller:
+    """Who asks, as the services are told."""
+    return Caller(subject=f"account:{account_id}", name=username, role=role, issuer=ISSUER)
+
+
+def digest_of(secret: str) -> str:
+    """What the database keeps of a session id or a token: they are random enough for a hash without salt."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def moment(at: float) -> str:
+    """Seconds since the epoch as the store writes times."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def seconds(text: str) -> float:
+    """The store's time as seconds since the epoch."""
+    return datetime.fromisoformat(text).timestamp()

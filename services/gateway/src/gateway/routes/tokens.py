@@ -1,0 +1,152 @@
+"""Tokens for programs: made, listed and revoked by their account, or by admins."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+from quart import Blueprint, Response, request
+
+from gateway.credentials import digest_of, moment
+from gateway.errors import NotLoggedIn
+from gateway.routes.context import account_asked, gateway, grant
+from gateway.routes.credentials import check_credentials, has_basic
+from gateway.schemas.access import NewToken, Token, TokenBody, TokenPage, TokenQuery
+from gateway.store import IDEMPOTENCY, tokens
+from gateway.tokens import SCOPES, TokenGrant, new_token, scopes_within
+from shared.changes import Author
+from shared.context import author, caller, database, request_id
+from shared.db import Connection
+from shared.errors import Forbidden, Invalid
+from shared.idempotency import REPLAYED, Answer, IdempotencyKey
+from shared.json import encode
+from shared.listing import respond_page
+from shared.operations import PUBLIC, READ, operation
+from shared.responses import answered, no_content, respond
+
+blueprint: Final = Blueprint("tokens", __name__)
+
+
+@blueprint.post("/v1/tokens")
+@operation(
+    allow=PUBLIC,
+    body=TokenBody,
+    responses={201: NewToken},
+    problems=(401, 403, 503),
+    credentials=("basic", "session", "token"),
+)
+async def create_token(body: TokenBody) -> Response:
+    """Make a token for oneself, logged in or by HTTP Basic. Its text is in this answer and nowhere else.
+
+    A repetition under the same Idempotency-Key makes no other one, and does not tell the text again. A token makes others of its own scope
+    or less, which end no later than it does; one of scope read makes none.
+    """
+    account_id, scopes, latest = await _maker()
+    if body.scope not in scopes:
+        raise Invalid.of("scope", f"is beyond what you may give: {', '.join(scopes)}")
+    values = {"account_id": account_id, "name": body.name, "scope": body.scope, "expires_at": _expiry(body.expires_at, latest)}
+    who = Author(f"account:{account_id}", request_id())
+    token = new_token()
+
+    def add(conn: Connection) -> Answer:
+        made = tokens.add_token(conn, values, digest_of(token), who)
+        return Answer(201, encode({**made, "current": False, "token": None}), {"Location": f"/v1/tokens/{made['id']}", "ETag": '"1"'})
+
+    key = request.headers.get("Idempotency-Key")
+    once = None if key is None else IdempotencyKey.of(who.actor, "create_token", key, request.path, encode(body))
+    answer = await IDEMPOTENCY.write_once(database(), once, add)
+    if REPLAYED not in answer.headers:  # what is stored for a repetition never holds the text
+        answer = Answer(answer.status, encode({**msgspec.json.decode(answer.document), "token": token}), answer.headers)
+    return answered(answer)
+
+
+async def _maker() -> tuple[int, list[str], float | None]:
+    """Who makes a token: the account, the scopes that it may give, and when the token has to end.
+
+    Raises WrongCredentials, NotLoggedIn, and Forbidden for a token that may only read.
+    """
+    if has_basic():
+        account, _ = await check_credentials(None, elsewhere=True)
+        return account.id, scopes_within(account.role), None
+    found = grant()
+    if found is None:
+        raise NotLoggedIn
+    if not isinstance(found, TokenGrant):
+        return found.account_id, scopes_within(found.caller.role), None
+    if found.scope == "read":
+        raise Forbidden("A token of scope read makes no tokens.")
+    return found.account_id, scopes_within(found.caller.role), found.ends
+
+
+def _expiry(text: str | None, latest: float | None) -> str | None:
+    """When the token ends, as the store writes it. Raises Invalid naming `expires_at`."""
+    if text is None:
+        return None if latest is None else moment(latest)
+    try:
+        expires = datetime.fromisoformat(text).astimezone(UTC)
+        told = expires.timestamp() if datetime.fromisoformat(text).tzinfo is not None and expires.year < 9999 else None
+    except (ValueError, OverflowError):
+        told = None
+    if told is None:
+        raise Invalid.of("expires_at", "is a time with its offset, as 2027-01-31T12:00:00Z")
+    if told <= gateway().tokens.now():
+        raise Invalid.of("expires_at", "is past")
+    if latest is not None and told > latest:
+        raise Invalid.of("expires_at", f"is later than the token's that asks, {moment(latest)}")
+    return moment(told)
+
+
+@blueprint.get("/v1/tokens")
+@operation(allow=READ, query=TokenQuery, responses={200: TokenPage}, problems=(410,))
+async def list_tokens(query: TokenQuery) -> Response:
+    """One's own tokens, or an account's for admins, a page at a time; a token sees those of its own scope or less."""
+    account_id = account_asked(query.account_id)
+    page = await tokens.list_tokens(
+        database(), account_id, _scopes(), sort=query.sort, cursor=query.cursor, limit=query.limit, count=query.count
+    )
+    return respond_page(page, lambda *row: _shown(dict(zip(tokens.FIELDS, row, strict=True))))
+
+
+@blueprint.get("/v1/tokens/<int:token_id>")
+@operation(allow=READ, responses={200: Token})
+async def get_token(token_id: int) -> Response:
+    """One token; not its text, which nobody has any more."""
+    token = await tokens.get_token(database(), token_id)
+    if not _sight()(token):
+        raise tokens.unknown(token_id)
+    return respond(_shown(token))
+
+
+@blueprint.delete("/v1/tokens/<int:token_id>")
+@operation(allow=READ, responses={204: None})
+async def revoke_token(token_id: int) -> Response:
+    """Revoke a token: it is dead here at once, and everywhere within a second. One of scope read can revoke only itself."""
+    found, who, sees = grant(), author(), _sight()
+    itself = isinstance(found, TokenGrant) and found.id == token_id
+    if isinstance(found, TokenGrant) and found.scope == "read" and not itself:
+        raise Forbidden("A token of scope read revokes none but itself.")
+
+    token = await tokens.get_token(database(), token_id)
+    if not sees(token):
+        raise tokens.unknown(token_id)
+    async with gateway().ending(token["account_id"]):
+        await database().write(partial(tokens.revoke_token, token_id=token_id, author=who))
+    return no_content()
+
+
+def _scopes() -> list[str]:
+    """The scopes whose tokens the caller may see: a token, those within its own."""
+    found = grant()
+    return scopes_within(SCOPES[found.scope]) if isinstance(found, TokenGrant) else list(SCOPES)
+
+
+def _sight() -> Callable[[Mapping[str, Any]], bool]:
+    """Which tokens the caller may see: one's own, or any for admins; a token, none beyond its scope."""
+    owner, scopes = None if caller().role == "admin" else account_asked(None), _scopes()
+    return lambda token: owner in (None, token["account_id"]) and token["scope"] in scopes
+
+
+def _shown(token: dict[str, Any]) -> dict[str, Any]:
+    found = grant()
+    return {**token, "current": isinstance(found, TokenGrant) and found.id == token["id"]}

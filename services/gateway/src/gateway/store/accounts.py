@@ -1,0 +1,208 @@
+"""Accounts and their passwords."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import bindparam, func, insert, select, update
+
+from gateway.errors import NotLoggedIn
+from gateway.models import accounts, accounts_versions, log, passwords
+from gateway.store import Unit, sessions
+from shared.changes import Author, Change, digest_of
+from shared.db import Connection, Database, Query, UniqueViolation
+from shared.errors import Conflict, NotFound
+from shared.etags import Precondition
+from shared.pages import Listing, Page, Sort
+from shared.records import Record, Records
+from shared.words import fold
+
+FIELDS: Final = ("id", "username", "role", "disabled", "employee_id", "version", "created_at", "updated_at")
+SHOWN: Final = [accounts.c[name] for name in FIELDS]
+
+ACCOUNTS: Final = Records("account", accounts, accounts_versions, log, lambda values: {"username_key": fold(values["username"])})
+LISTING: Final = Listing(
+    select(*SHOWN), accounts.c.id, sorts={"id": Sort(accounts.c.id), "username": Sort(accounts.c.username_key)}, filters={}
+)
+
+_COUNT: Final = Query(select(func.count()).select_from(accounts))
+_ACCOUNT: Final = Query(select(*SHOWN).where(accounts.c.id == bindparam("id")))
+_log_in: Final = select(
+    accounts.c.id, accounts.c.username, accounts.c.role, accounts.c.disabled, accounts.c.generation, passwords.c.hash
+).join_from(accounts, passwords, passwords.c.account_id == accounts.c.id)
+_LOG_IN: Final = Query(_log_in.where(accounts.c.username_key == bindparam("username_key")))
+_LOG_IN_OF: Final = Query(_log_in.where(accounts.c.id == bindparam("id")))
+_ID: Final = Query(select(accounts.c.id).where(accounts.c.username_key == bindparam("username_key")))
+_OTHER_ADMINS: Final = Query(
+    select(func.count())
+    .select_from(accounts)
+    .where(accounts.c.role == "admin", accounts.c.disabled.is_(False), accounts.c.id != bindparam("id"))
+)
+_ADD_PASSWORD: Final = Query(insert(passwords))
+_SET_PASSWORD: Final = Query(update(passwords).where(passwords.c.account_id == bindparam("id")).values(hash=bindparam("new_hash")))
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """An account as far as a session needs it."""
+
+    id: int
+    username: str
+    role: str
+    disabled: bool
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogIn(Holder):
+    """An account as log-in needs it. The hash goes nowhere but into the check."""
+
+    hash: str
+
+
+async def count_accounts(db: Database) -> int:
+    """How many accounts there are, disabled ones included."""
+    row = await db.one(_COUNT)
+    assert row is not None
+    return int(row[0])
+
+
+async def find_log_in(db: Database, username: str) -> LogIn | None:
+    """The account of a username, without regard to case; None when there is none."""
+    row = await db.one(_LOG_IN, username_key=fold(username))
+    return LogIn(*row) if row else None
+
+
+async def get_log_in(db: Database, account_id: int) -> LogIn:
+    """The same by id. Raises NotFound."""
+    row = await db.one(_LOG_IN_OF, id=account_id)
+    if row is None:
+        raise _unknown(account_id)
+    return LogIn(*row)
+
+
+async def get_account(db: Database, account_id: int) -> dict[str, Any]:
+    """An account as it is shown. Raises NotFound."""
+    row = await db.one(_ACCOUNT, id=account_id)
+    if row is None:
+        raise _unknown(account_id)
+    return dict(zip(FIELDS, row, strict=True))
+
+
+async def list_accounts(db: Database, *, sort: str, cursor: str | None, limit: int, count: bool) -> Page:
+    """A page of accounts."""
+    return await LISTING.page(db, {}, sort=sort, cursor=cursor, limit=limit, count=count)
+
+
+def add_account(conn: Connection, username: str, role: str, password_hash: str, author: Author) -> dict[str, Any]:
+    """Add an account and its password, and give it as it is shown. Raises Conflict naming `username`."""
+    values = {"username": username, "role": role, "disabled": False, "generation": 1}
+    try:
+        with conn.savepoint():
+            account = ACCOUNTS.add(conn, values, author)
+    except UniqueViolation as error:
+        raise Conflict.of("username", "is taken") from error
+    conn.run(_ADD_PASSWORD, account_id=account["id"], hash=password_hash)
+    return _shown(account)
+
+
+def add_first_account(conn: Connection, username: str, password_hash: str, author: Author) -> bool:
+    """Add an admin where there is no account yet; False when another process was quicker."""
+    if conn.all(_COUNT)[0][0]:
+        return False
+    add_account(conn, username, "admin", password_hash, author)
+    return True
+
+
+def change_account(
+    conn: Connection, account_id: int, changes: Mapping[str, Any], condition: Precondition, author: Author
+) -> dict[str, Any]:
+    """Change role, disabled or employee_id, and give the account as it is shown. Another role and disabling end its sessions.
+
+    Raises NotFound, PreconditionFailed, and Conflict naming the field that would leave nobody to keep accounts.
+    """
+    before = _get(conn, account_id)
+    condition.check(before["version"])
+    _keep_an_admin(conn, before, {**before, **changes})
+    after = ACCOUNTS.change(conn, before, {**changes, "generation": _generation(before, changes)}, author)
+    if after["generation"] != before["generation"]:
+        sessions.end_all(conn, account_id, author)
+    return _shown(after)
+
+
+def disable(conn: Connection, account_id: int, author: Author) -> bool:
+    """Disable an account, the last admin's too, and end its sessions; False when it was disabled already."""
+    before = _get(conn, account_id)
+    if before["disabled"]:
+        return False
+    ACCOUNTS.change(conn, before, {"disabled": True, "generation": before["generation"] + 1}, author)
+    sessions.end_all(conn, account_id, author)
+    return True
+
+
+def set_password(conn: Connection, account_id: int, password_hash: str, author: Author, *, generation: int | None = None) -> None:
+    """Another password: every session ends, and the log has it as a change of `password` beside that of the account.
+
+    Raises NotFound; and NotLoggedIn when the account is no more of the `generation` in which the old password was checked.
+    """
+    before = _get(conn, account_id)
+    if generation is not None and before["generation"] != generation:
+        raise NotLoggedIn
+    _set_password(conn, before, {}, password_hash, author)
+
+
+def recover_admin(conn: Connection, username: str, password_hash: str, author: Author) -> int:
+    """Give an account a password, the role admin and leave to log in, whatever it had, and nobody to belong to; its id.
+
+    It is added where there is none.
+    """
+    found = conn.one(_ID, username_key=fold(username))
+    if found is None:
+        return int(add_account(conn, username, "admin", password_hash, author)["id"])
+    changes = {"role": "admin", "disabled": False, "employee_id": None}
+    _set_password(conn, _get(conn, found[0]), changes, password_hash, author)
+    return int(found[0])
+
+
+def set_hash(account_id: int, password_hash: str) -> Unit:
+    """Keep the same password under better parameters."""
+    return lambda conn: conn.run(_SET_PASSWORD, id=account_id, new_hash=password_hash)
+
+
+def _set_password(conn: Connection, before: Record, changes: Mapping[str, Any], password_hash: str, author: Author) -> None:
+    after = ACCOUNTS.change(conn, before, {**changes, "generation": before["generation"] + 1}, author)
+    conn.run(_SET_PASSWORD, id=after["id"], new_hash=password_hash)
+    seq, at = log.next(conn)
+    change = Change(seq, at, "password", after["id"], after["version"], "updated", author.actor, author.request_id)
+    log.append(conn, change, digest_of({"account_id": after["id"]}))
+    sessions.end_all(conn, after["id"], author)
+
+
+def _keep_an_admin(conn: Connection, before: Record, after: Mapping[str, Any]) -> None:
+    field = "disabled" if after["disabled"] else "role"
+    if _keeps(before) and not _keeps(after) and conn.all(_OTHER_ADMINS, id=before["id"])[0][0] == 0:
+        raise Conflict.of(field, "this is the last admin who is not disabled: make another one first")
+
+
+def _keeps(account: Mapping[str, Any]) -> bool:
+    return account["role"] == "admin" and not account["disabled"]
+
+
+def _generation(before: Record, changes: Mapping[str, Any]) -> int:
+    ends = changes.get("role", before["role"]) != before["role"] or (changes.get("disabled", False) and not before["disabled"])
+    return int(before["generation"]) + int(ends)
+
+
+def _get(conn: Connection, account_id: int) -> Record:
+    found = ACCOUNTS.get(conn, account_id)
+    if found is None:
+        raise _unknown(account_id)
+    return found
+
+
+def _shown(account: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: account[name] for name in FIELDS}
+
+
+def _unknown(account_id: int) -> NotFound:
+    return NotFound(f"There is no account {account_id}.")
