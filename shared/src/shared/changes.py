@@ -1,8 +1,8 @@
 """The log of a service: one row for every change to any of its records, in commit order, chained by hashes.
 
 The log is audit trail, outbox and feed in one. ``seq`` counts from 1 without gaps and in commit order, ``at`` never goes backwards, and
-``hash`` covers the row and the hash before it, so that an altered row is found (`verify`). What a record looked like stands in its entity's
-versions, not here; ``digest`` says what it was even after someone's data have been erased there.
+``hash`` covers the row and the hash before it, so that an altered row is found (`shared.verification`). What a record looked like stands
+in its entity's versions, not here; ``digest`` says what it was even after someone's data have been erased there.
 """
 
 from dataclasses import dataclass
@@ -12,12 +12,10 @@ from typing import Any, Literal
 import msgspec
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text, bindparam, insert, select
 
-from shared.db import Change, Connection, Database, Query, StoreError, exact_text
+from shared.db import Change, Connection, Query, exact_text
 from shared.db.query import check_value
 
-__all__ = ["Author", "Change", "LogBroken", "LogTables", "digest_of", "log_tables", "verify"]
-
-_PAGE = 1000
+__all__ = ["Author", "Change", "LogTables", "digest_of", "hash_of", "log_tables"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +24,6 @@ class Author:
 
     actor: str
     request_id: str
-
-
-class LogBroken(StoreError):
-    """The log is not what was written: ``seq`` is the first row that does not fit."""
-
-    def __init__(self, seq: int, reason: str) -> None:
-        super().__init__(f"change {seq}: {reason}")
-        self.seq = seq
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,23 +122,4 @@ def hash_of(before: str, change: Change, digest: str) -> str:
     return sha256(msgspec.json.encode(fields)).hexdigest()
 
 
-async def verify(db: Database, log: LogTables) -> int:
-    """Recompute the whole chain; the number of rows. Raises LogBroken at the first row that was altered, removed or put in."""
-    count, at, before = 0, "", ""
-    while rows := await db.all(log.after, seq=count, limit=_PAGE):
-        for row in rows:
-            change, (digest, hash_) = Change(*row[:8]), row[8:]
-            if change.seq != count + 1:
-                raise LogBroken(count + 1, "is missing")
-            if change.at < at:
-                raise LogBroken(change.seq, "is older than the one before")
-            if hash_ != hash_of(before, change, digest):
-                raise LogBroken(change.seq, "its hash does not fit what it says")
-            count, at, before = change.seq, change.at, hash_
-    first = await db.one(log.after, seq=-(2**63), limit=1)
-    if first is not None and first[0] < 1:
-        raise LogBroken(first[0], "was put in before the first")
-    return count
-
-
-Kind = Literal["created", "updated", "deleted"]
+Kind = Literal["created", "updated", "deleted", "erased"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 from sqlalchemy import Table, bindparam, select
 
 from shared.changes import Change, LogTables
@@ -30,7 +30,8 @@ class ChangesQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class Event(msgspec.Struct):
     """One change as a CloudEvent, as the document describes it; a feed narrows `type` and `data` to its own.
 
-    `id` is the cursor to go on with; `data` is the record as it was after the change, null when it was deleted.
+    `id` is the cursor to go on with; `data` is the record as it was after the change, null when it was deleted. `erased` (an extension
+    attribute) stands on a change that blanked somebody's data: one who keeps copies blanks theirs too, of earlier states as well.
     """
 
     specversion: Literal["1.0"]
@@ -44,6 +45,7 @@ class Event(msgspec.Struct):
     requestid: Annotated[str, Meta(min_length=1, max_length=128)]
     datacontenttype: Literal["application/json"]
     data: Any
+    erased: Annotated[Literal[True], Meta(description="The change blanked personal data, in all states of the record.")] | UnsetType = UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +93,13 @@ class Feed:
         return [Change(*row[:8]) for row in await db.all(self._log.after, seq=seq, limit=limit)]
 
     def _event(self, epoch: str, change: Change, data: dict[str, Any] | None) -> dict[str, Any]:
-        return {
+        erased = change.kind == "erased"
+        kind = change.kind if not erased else "deleted" if data is None else "updated"
+        event = {
             "specversion": "1.0",
             "id": f"{epoch}.{change.seq}",
             "source": self._source,
-            "type": f"roster.{change.entity}.{change.kind}",
+            "type": f"roster.{change.entity}.{kind}",
             "subject": f"{change.entity}/{change.entity_id}",
             "time": change.at,
             "recordversion": change.version,
@@ -104,17 +108,18 @@ class Feed:
             "datacontenttype": "application/json",
             "data": data,
         }
+        return {**event, "erased": True} if erased else event
 
 
-def parse_cursor(db: Database, cursor: str | None) -> int:
-    """The place in the log that a cursor names; 0 for None. Raises BadRequest or Gone as `Feed.read` does."""
+def parse_cursor(db: Database, cursor: str | None, field: str = "after") -> int:
+    """The place in the log that a cursor names; 0 for None. Raises BadRequest naming the `field`, or Gone, as `Feed.read` does."""
     if cursor is None:
         return 0
     epoch, dot, seq = cursor.partition(".")
     if not (dot and seq.isascii() and seq.isdigit() and len(seq) <= 18 and epoch.isalnum() and epoch.isascii()):
-        raise BadRequest.of("after", "is not a cursor of this feed")
+        raise BadRequest.of(field, "is not the id of a change")
     if epoch != db.epoch:
-        raise Gone("after: this cursor is from before the database was restored; read the feed from its beginning")
+        raise Gone(f"{field}: this change is from before the database was restored; read from the beginning")
     return int(seq)
 
 

@@ -25,7 +25,7 @@ from shared.json import encode
 from shared.lines import Refusal
 from shared.media import JSON, PROBLEM_TYPES
 from shared.openapi.problems import ProblemDocument
-from shared.operations import READ, WRITE, Upload, View, operation
+from shared.operations import READ, WRITE, Policy, Upload, View, operation
 from shared.responses import stream, wanted_form
 from shared.tabular import CSV, NDJSON, TABLE_TYPES, Writer, read_rows
 
@@ -88,11 +88,13 @@ def import_operation(row: type[msgspec.Struct], problems: Mapping[int, Any] | No
     )
 
 
-def export_operation(row: type[msgspec.Struct], problems: Sequence[int] = ()) -> Callable[[View], View]:
+def export_operation(
+    row: type[msgspec.Struct], problems: Sequence[int] = (), *, allow: Policy = READ, query: type[ExportQuery] = ExportQuery
+) -> Callable[[View], View]:
     """`@operation` of an export, likewise."""
     return operation(
-        allow=READ,
-        query=ExportQuery,
+        allow=allow,
+        query=query,
         responses={200: bytes},
         response_types=TABLE_TYPES,
         form=row,
