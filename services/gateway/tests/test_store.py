@@ -14,10 +14,11 @@ from gateway.errors import WrongCredentials
 from gateway.models import log, metadata
 from gateway.revocations import InDatabase
 from gateway.sessions import SessionCookies, Sessions
-from shared.changes import Author, verify
+from shared.changes import Author
 from shared.db import Database, Query
 from shared.errors import Conflict
 from shared.migrate import engine_of, upgrade
+from shared.verification import verify
 
 AUTHOR = Author("account:1", "request-1")
 AT = "2026-11-22T08:00:00.000000Z"
@@ -73,7 +74,7 @@ async def test_a_taken_username_is_a_conflict_and_leaves_nothing(db: Database) -
     with pytest.raises(Conflict, match="username"):
         await add(db, "ADA")
     assert await store.count_accounts(db) == 1
-    assert await verify(db, log) == 1
+    assert (await verify(db, log, [store.ACCOUNTS])).seq == 1
 
 
 async def test_only_one_of_several_first_accounts_is_made(db: Database) -> None:

@@ -16,7 +16,7 @@ from shared.db import Database
 from shared.errors import BadRequest
 from shared.feed import parse_cursor
 from shared.operations import ADMIN, View, operation
-from shared.pages import Listing, Sort
+from shared.pages import Listing, Page, Sort
 from shared.records import Records
 from shared.verification import Head, LogBroken, head_of, verify
 
@@ -142,8 +142,8 @@ class Audit:
             },
         )
 
-    async def page(self, db: Database, asked: Asked, *, sort: str, cursor: str | None, limit: int) -> AuditPage:
-        """A page of rows, newest first with sort -seq. Raises BadRequest naming the cursor, Gone for one of another epoch."""
+    async def page(self, db: Database, asked: Asked, *, sort: str, cursor: str | None, limit: int) -> Page:
+        """A page, newest first with sort -seq; rows are the columns of AuditRow. Raises BadRequest naming the cursor, Gone."""
         place = None if cursor is None else parse_cursor(db, cursor, "cursor")
         newest_first = sort == "-seq"
         filters = {
@@ -152,8 +152,8 @@ class Audit:
             "above": None if newest_first else place,
         }
         page = await self._listing.page(db, filters, sort=sort, limit=limit)
-        rows = [AuditRow(f"{db.epoch}.{row[0]}", *row) for row in page.rows]
-        return AuditPage(rows, rows[-1].id if page.next is not None else None)
+        rows = [(f"{db.epoch}.{row[0]}", *row) for row in page.rows]
+        return Page(AuditRow.__struct_fields__, rows, rows[-1][0] if page.next is not None else None)
 
     async def head(self, db: Database) -> Head:
         return await head_of(db, self._log)

@@ -84,7 +84,7 @@ class StateCheck:
         ended = {row[0]: self._state(row[1:]) for row in await db.all(self._ended, **bounds)}
         ours = [(change, digest) for change, digest in zip(changes, digests, strict=True) if change.entity == self._entity]
         ids = sorted({change.entity_id for change, _ in ours} | {state["id"] for state in states.values()})
-        erasures = dict(await db.all(self._erasures, ids=ids))
+        erasures: dict[int, int] = dict(await db.all(self._erasures, ids=ids))
         for change, digest in ours:
             reason = self._reason(change, digest, states.pop(change.seq, None), ended.get(change.seq), erasures)
             if reason is not None:

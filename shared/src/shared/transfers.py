@@ -40,10 +40,13 @@ class ImportQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     dry_run: Annotated[bool, Meta(description="Only tell what would become of the rows.")] = False
 
 
+TableFormat = Annotated[Literal["csv", "ndjson"], Meta(description="Without it, what Accept prefers; otherwise CSV.")]
+
+
 class ExportQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """How an export is wanted."""
 
-    format: Annotated[Literal["csv", "ndjson"] | None, Meta(description="Without it, what Accept prefers; otherwise CSV.")] = None
+    format: TableFormat | None = None
 
 
 class RefusedRow(msgspec.Struct):
@@ -89,7 +92,7 @@ def import_operation(row: type[msgspec.Struct], problems: Mapping[int, Any] | No
 
 
 def export_operation(
-    row: type[msgspec.Struct], problems: Sequence[int] = (), *, allow: Policy = READ, query: type[ExportQuery] = ExportQuery
+    row: type[msgspec.Struct], problems: Sequence[int] = (), *, allow: Policy = READ, query: type[msgspec.Struct] = ExportQuery
 ) -> Callable[[View], View]:
     """`@operation` of an export, likewise."""
     return operation(

@@ -1,4 +1,4 @@
-"""`python -m gateway serve|config|migrate|backup|restore|keys|create-admin`."""
+"""`python -m gateway serve|config|migrate|backup|restore|head|verify|keys|create-admin`."""
 
 import asyncio
 import os
@@ -6,6 +6,7 @@ import sys
 
 from gateway.admin import ensure_admin
 from gateway.app import create_app
+from gateway.audit import AUDIT
 from gateway.config import Settings, load_settings
 from gateway.passwords import Passwords
 from shared import migrate
@@ -45,4 +46,4 @@ def _fail(message: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(create_admin() if sys.argv[1:] == ["create-admin"] else main("gateway", create_app, Settings))
+    sys.exit(create_admin() if sys.argv[1:] == ["create-admin"] else main("gateway", create_app, Settings, audit=AUDIT))

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from employees.models import FIELDS, employees_versions, log
+from employees.store.people import RECORDS
+from shared.audit import Audit
 from shared.feed import Feed, FeedEntity
 from shared.idempotency import Idempotency
 
@@ -22,5 +24,6 @@ def _present(record: Mapping[str, Any]) -> dict[str, Any]:
 
 FEED = Feed("/employees", log, {"employee": FeedEntity(employees_versions, _present)})
 ONCE = Idempotency(log)
+AUDIT = Audit(log, [RECORDS])
 
-__all__ = ["FEED", "ONCE"]
+__all__ = ["AUDIT", "FEED", "ONCE"]

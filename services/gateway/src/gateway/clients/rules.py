@@ -12,11 +12,15 @@ from typing import Any, Final
 
 from gateway.clients.answers import Employee, ExportedMembership, Membership, Page, Person, Placed, Team
 from gateway.resilience import LaneName
-from shared.operations import READ, WRITE, Limit, Policy
+from shared.audit import AuditCheck, AuditPage
+from shared.operations import ADMIN, READ, WRITE, Limit, Policy
 from shared.transfers import ImportReport
 
 TRANSFER: Final = math.inf
 """The budget of imports and exports: they last as long as bytes move, unless the caller grants less."""
+
+ERASING: Final = 60.0
+"""Seconds that erasing someone may take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,19 @@ class Rule:
     limit: Limit = Limit.CALLER
 
 
+AUDIT: Final = (
+    Rule(
+        name="list_audit",
+        path="/v1/audit",
+        allow=ADMIN,
+        public=False,
+        asks=("actor", "cursor", "entity", "from", "limit", "sort", "to"),
+        reads=(AuditPage,),
+    ),
+    Rule(name="verify_audit", path="/v1/audit/verify", allow=ADMIN, public=False, asks=("head",), reads=(AuditCheck,)),
+)
+"""What every service has for its log."""
+
 EMPLOYEES: Final = (
     Rule(
         name="list_employees",
@@ -58,6 +75,7 @@ EMPLOYEES: Final = (
     Rule(name="replace_employee", path="/v1/employees/<int:employee_id>", method="PUT", allow=WRITE),
     Rule(name="patch_employee", path="/v1/employees/<int:employee_id>", method="PATCH", allow=WRITE),
     Rule(name="delete_employee", path="/v1/employees/<int:employee_id>", method="DELETE", allow=WRITE),
+    Rule(name="erase_employee", path="/v1/employees/<int:employee_id>/erase", method="POST", allow=ADMIN, budget=ERASING),
     Rule(
         name="list_reports",
         path="/v1/employees/<int:employee_id>/reports",
@@ -67,6 +85,7 @@ EMPLOYEES: Final = (
     Rule(name="list_managers", path="/v1/employees/<int:employee_id>/managers"),
     Rule(name="import_employees", path="/v1/employees/import", method="POST", allow=WRITE, budget=TRANSFER, lane="transfers"),
     Rule(name="export_employees", path="/v1/employees/export", budget=TRANSFER, lane="transfers"),
+    *AUDIT,
 )
 
 TEAMS: Final = (
@@ -106,6 +125,7 @@ TEAMS: Final = (
         budget=TRANSFER,
         lane="transfers",
     ),
+    *AUDIT,
 )
 
 UPSTREAMS: Final[dict[str, tuple[Rule, ...]]] = {"employees": EMPLOYEES, "teams": TEAMS}

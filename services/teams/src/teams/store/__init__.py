@@ -1,5 +1,6 @@
 """Teams and their memberships on the database: reads are coroutines of a Database, writes are units of a Connection."""
 
+from shared.audit import Audit
 from shared.feed import Feed, FeedEntity
 from shared.idempotency import Idempotency
 from teams.models import log, memberships_versions, teams_versions
@@ -9,5 +10,6 @@ FEED = Feed(
     "/teams", log, {"team": FeedEntity(teams_versions, teams.present), "membership": FeedEntity(memberships_versions, members.present)}
 )
 ONCE = Idempotency(log)
+AUDIT = Audit(log, [teams.RECORDS, members.RECORDS])
 
-__all__ = ["FEED", "ONCE"]
+__all__ = ["AUDIT", "FEED", "ONCE"]
