@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from gateway import memberships, views
+from gateway.audit.sources import source
 from gateway.clients import UPSTREAMS, Ask, Employee, Page, Upstream
 from gateway.errors import ServiceUnavailable
 from gateway.memberships.people import People
 from gateway.resilience import Calls
+from shared.audit import Asked, AuditCheck
 from shared.errors import BadGateway, Invalid, NotFound, PreconditionFailed
 from shared.identity import Caller, Minter
 from shared.pool import Pool
@@ -256,6 +258,25 @@ async def a_table_of_memberships_refused_whole(services: Services) -> None:
 async def all_memberships(services: Services) -> None:
     rows = await memberships.export_rows(services.employees, services.teams, ASK)
     assert [row async for batch in rows for row in batch] == [("core", "ada", "lead", "2024-01-31")]
+
+
+async def read_log(upstream: Upstream, entity: str) -> None:
+    never = Asked("account:9", entity, 9, "2026-01-01T00:00:00.000000Z", "2026-01-02T00:00:00.000000Z")
+    for asked, many in ((Asked(None, entity, None, None, None), 1), (never, 0)):
+        rows, following = await source(upstream, ASK, asked)("-seq", None, 50)
+        assert (len(rows), following) == (many, None)
+    _, check = await upstream.get(ASK, "verify_audit", AuditCheck)
+    assert check.intact
+
+
+@case(employees=people.LOG)
+async def the_log_of_employees(services: Services) -> None:
+    await read_log(services.employees, "employee")
+
+
+@case(teams=groups.LOG)
+async def the_log_of_teams(services: Services) -> None:
+    await read_log(services.teams, "team")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.use.__name__)

@@ -8,7 +8,7 @@ from shared.openapi.examples import COMMON
 
 ACCOUNTS = ("log_in", "get_session", "create_account", "list_accounts", "get_account")
 BY_NAME = ("import_memberships", "put_member", "export_memberships")
-ENDS = ("delete_employee", "delete_member", "delete_team")
+ENDS = ("erase_employee", "delete_employee", "delete_member", "delete_team")
 
 
 def story(service: str) -> dict[str, Example]:

@@ -39,6 +39,7 @@ def employees_stage(folder: Path) -> Stage:
         [conflicts_of_employees, unchanged, idempotency],
         {
             "list_changes": {},
+            "list_audit": {},
             "list_employees": {},
             "list_reports": {"path": {"employee_id": 1}},
             "list_managers": {"path": {"employee_id": 3}},
@@ -62,7 +63,7 @@ def teams_stage(folder: Path) -> Stage:
         [conflicts_of_teams, unchanged, idempotency],
         {
             **dict.fromkeys(("list_subteams", "list_members", "list_effective_members"), first),
-            **{name: {} for name in ("list_changes", "list_teams")},
+            **{name: {} for name in ("list_changes", "list_audit", "list_teams")},
             "list_memberships": {"employee_id": 1},
         },
     )
@@ -117,6 +118,9 @@ async def conflicts_of_employees(stage: Asked) -> None:
     await stage.ask(known["patch_employee"].case(422, "a loop", path=head, body=body_of({"manager_id": 3}), names="manager_id"))
     await stage.ask(known["delete_employee"].case(409, "who leads others", path=head, query={}, shows={"reports": 1}))
     await stage.ask(known["delete_employee"].case(422, "reports to nobody", path=head, query={"reassign_reports_to": 999}))
+    erase = known["erase_employee"]
+    await stage.ask(erase.case(409, "who leads others", path=erase.path(employee_id=1), query={}, shows={"reports": 1}))
+    await stage.ask(erase.case(422, "reports to nobody", path=erase.path(employee_id=1), query={"reassign_reports_to": 999}))
     inactive = body_of({"status": "inactive"})
     await stage.ask(known["patch_employee"].case(409, "leads others, and leaves", path=head, query={}, body=inactive, shows={"reports": 1}))
 

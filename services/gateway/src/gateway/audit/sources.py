@@ -21,7 +21,7 @@ CALL: Final = 10.0
 
 def sources(upstreams: Sequence[Upstream], db: Database, ask: Ask, asked: Asked) -> Mapping[str, Source]:
     """The rows that are asked for, of each log."""
-    return {"gateway": _own(db, asked), **{upstream.name: _of(upstream, ask, asked) for upstream in upstreams}}
+    return {"gateway": _own(db, asked), **{upstream.name: source(upstream, ask, asked) for upstream in upstreams}}
 
 
 async def checked(upstreams: Sequence[Upstream], db: Database, ask: Ask, noted: Sequence[str]) -> dict[str, AuditCheck]:
@@ -49,7 +49,8 @@ def _own(db: Database, asked: Asked) -> Source:
     return page
 
 
-def _of(upstream: Upstream, ask: Ask, asked: Asked) -> Source:
+def source(upstream: Upstream, ask: Ask, asked: Asked) -> Source:
+    """The rows that are asked for, of a service's log."""
     entity = asked.entity if asked.entity_id is None else f"{asked.entity}/{asked.entity_id}"
     filters = {"actor": asked.actor, "entity": entity, "from": asked.since, "to": asked.until}
 
