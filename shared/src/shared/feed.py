@@ -45,7 +45,7 @@ class Event(msgspec.Struct):
     requestid: Annotated[str, Meta(min_length=1, max_length=128)]
     datacontenttype: Literal["application/json"]
     data: Any
-    erased: Annotated[Literal[True], Meta(description="The change blanked personal data, in all states of the record.")] | UnsetType = UNSET
+    erased: Annotated[bool, Meta(description="The change blanked personal data, in all states of the record.")] | UnsetType = UNSET
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,7 +136,8 @@ EXAMPLES: Final = {
             "seq": 1,
             "hash": "43f1b6c0e7d98c15a6cbb9de0a3f4a5b7f0f6c8e0e2a4b6d8f1a3c5e7092b4d6",
             "fault": None,
-        }
+        },
+        excerpt=True,
     ),
     "erase_employee": Example(path={"employee_id": 4}, status=204),
     "delete_employee": Example(path={"employee_id": 4}, headers={"If-Match": '"4"'}, query={"reassign_reports_to": "none"}, status=204),

@@ -135,6 +135,7 @@ EXAMPLES: Final = {
             ],
             "next": "p3dYTvPbIjVkMGM4YjBhM2YxZTJkNDciLCJhdWRpdCAtc2VxIl0",
         },
+        excerpt=True,
     ),
     "export_audit": Example(
         query={"format": "csv"},
@@ -143,6 +144,7 @@ EXAMPLES: Final = {
     ),
     "verify_audit": Example(
         answer={"intact": True, "employees": _INTACT, "gateway": _INTACT, "teams": _INTACT},
+        excerpt=True,
     ),
     "log_out": Example(status=204),
 }

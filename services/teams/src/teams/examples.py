@@ -127,7 +127,8 @@ EXAMPLES: Final = {
             "seq": 1,
             "hash": "43f1b6c0e7d98c15a6cbb9de0a3f4a5b7f0f6c8e0e2a4b6d8f1a3c5e7092b4d6",
             "fault": None,
-        }
+        },
+        excerpt=True,
     ),
     "delete_member": Example(path={"team_id": 3, "employee_id": 3}, status=204),
     "delete_team": Example(path={"team_id": 1}, query={"subteams": "delete"}, status=204),

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from gateway.clients.answers import Employee, ExportedMembership, Membership, Page, Person, Placed, Team
 from gateway.resilience import LaneName
-from shared.audit import AuditCheck, AuditPage
+from shared.audit import VERIFY_BUDGET, AuditCheck, AuditPage
 from shared.operations import ADMIN, READ, WRITE, Limit, Policy
 from shared.transfers import ImportReport
 
@@ -59,7 +59,15 @@ AUDIT: Final = (
         asks=("actor", "cursor", "entity", "from", "limit", "sort", "to"),
         reads=(AuditPage,),
     ),
-    Rule(name="verify_audit", path="/v1/audit/verify", allow=ADMIN, public=False, asks=("head",), reads=(AuditCheck,)),
+    Rule(
+        name="verify_audit",
+        path="/v1/audit/verify",
+        allow=ADMIN,
+        public=False,
+        asks=("head",),
+        reads=(AuditCheck,),
+        budget=VERIFY_BUDGET,
+    ),
 )
 """What every service has for its log."""
 

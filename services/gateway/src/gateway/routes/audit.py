@@ -14,6 +14,7 @@ from gateway.routes.context import ask, gateway
 from gateway.schemas import AuditChecks, AuditEntry, AuditExport, AuditList, MergedAuditQuery, MergedVerifyQuery
 from shared.audit import VERIFY_BUDGET, Asked, AuditFilters
 from shared.context import database
+from shared.db import Database
 from shared.listing import respond_page
 from shared.operations import ADMIN, operation
 from shared.pages import MOST, Page
@@ -32,14 +33,14 @@ async def list_audit(query: MergedAuditQuery) -> Response:
     db, asked = database(), await _asked(query)
     cursors = Cursors(db.epoch, query.sort, asked)
     found = await Merged.read(_sources(asked), query.sort, cursors.read(query.cursor), query.limit)
-    return respond_page(Page(COLUMNS, await _rows(found), cursors.write(found.places)))
+    return respond_page(Page(COLUMNS, await _rows(db, found), cursors.write(found.places)))
 
 
 @blueprint.get("/v1/audit/export")
 @export_operation(AuditEntry, (400, *UPSTREAM), allow=ADMIN, query=AuditExport)
 async def export_audit(query: AuditExport) -> Response:
     """All of it as a table, the oldest first: what there is when it begins."""
-    asked = await _asked(query)
+    db, asked = database(), await _asked(query)
     now = datetime.now(UTC).isoformat(timespec="microseconds")[:26] + "Z"
     asked = replace(asked, until=min(asked.until or now, now))
     sources = _sources(asked)
@@ -47,10 +48,10 @@ async def export_audit(query: AuditExport) -> Response:
 
     async def pages() -> AsyncIterator[list[tuple[Any, ...]]]:
         found = first
-        yield await _rows(found)
+        yield await _rows(db, found)
         while found.places is not None:
             found = await Merged.read(sources, "seq", found.places, MOST)
-            yield await _rows(found)
+            yield await _rows(db, found)
 
     return export_table(ExportQuery(format=query.format), "audit", COLUMNS, pages())
 
@@ -58,7 +59,7 @@ async def export_audit(query: AuditExport) -> Response:
 @blueprint.get("/v1/audit/verify")
 @operation(allow=ADMIN, query=MergedVerifyQuery, responses={200: AuditChecks}, problems=UPSTREAM, budget=VERIFY_BUDGET)
 async def verify_audit(query: MergedVerifyQuery) -> Response:
-    """Walk every log: is all as it was written? If not, which row is the first that isn't? `head` tells of heads that were noted."""
+    """Walk every log: all is as it was written, or the first row that is not is told."""
     parts = gateway()
     checks = await audit.checked((parts.employees, parts.teams), database(), ask(), query.head or ())
     return respond({"intact": all(check.intact for check in checks.values()), **checks})
@@ -75,6 +76,6 @@ def _sources(asked: Asked) -> Mapping[str, audit.Source]:
     return audit.sources((parts.employees, parts.teams), database(), ask(), asked)
 
 
-async def _rows(found: Merged) -> list[tuple[Any, ...]]:
-    names = await audit.usernames(database(), {row.actor for _, row in found.rows})
+async def _rows(db: Database, found: Merged) -> list[tuple[Any, ...]]:
+    names = await audit.usernames(db, {row.actor for _, row in found.rows})
     return [(*astuple(row), service, names.get(row.actor)) for service, row in found.rows]

@@ -22,5 +22,5 @@ async def list_audit(query: AuditQuery) -> Response:
 @audit.get("/audit/verify")
 @verify_operation
 async def verify_audit(query: VerifyQuery) -> Response:
-    """Walk the whole log: is each change, and the state that it left, as it was written? If not, which is the first that isn't?"""
+    """Walk the whole log: each change, and the state that it left, is as it was written, or the first that is not is told."""
     return respond(await AUDIT.check(database(), query.head or ()))
