@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -206,10 +207,10 @@ def test_every_tool_explains_itself(tool: str) -> None:
     assert "usage:" in done.stdout
 
 
-@pytest.fixture
-def kept(tmp_path: Path) -> Path:
-    """What `make run` keeps, with a change or more in each log."""
-    place = Place(tmp_path / "var", 8000)
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `make run` keeps, with three changes in each log."""
+    place = Place(tmp_path_factory.mktemp("template") / "var", 8000)
     place.var.mkdir()
     make_keys(place)
     for service in make_services(place):
@@ -218,6 +219,11 @@ def kept(tmp_path: Path) -> Path:
             log_changes(database, service.name)
         database.close()
     return place.var
+
+
+@pytest.fixture
+def kept(template: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(template, tmp_path / "var")
 
 
 def log_changes(database: sqlite3.Connection, service: str, count: int = 3) -> None:
