@@ -10,8 +10,8 @@ from quart import Blueprint, Response
 
 from gateway import audit
 from gateway.audit import Cursors, Merged
+from gateway.audit.schemas import AuditChecks, AuditEntry, AuditExport, AuditList, MergedAuditQuery, MergedVerifyQuery
 from gateway.routes.context import ask, gateway
-from gateway.schemas import AuditChecks, AuditEntry, AuditExport, AuditList, MergedAuditQuery, MergedVerifyQuery
 from shared.audit import VERIFY_BUDGET, Asked, AuditFilters
 from shared.context import database
 from shared.db import Database
