@@ -104,7 +104,7 @@ class PostgreSQLDriver:
 
     def scrub(self) -> None:
         """Dead rows go; what else the server keeps for a while (its write-ahead log, free space) is its operator's."""
-        self.command("VACUUM")
+        self._send(b"VACUUM")
 
     def close(self) -> None:
         self._connection.close()

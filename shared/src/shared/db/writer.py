@@ -1,6 +1,7 @@
 """Group commit: one thread per process runs all waiting units in one transaction and answers after its commit."""
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from shared.db.connection import SCRUBBED, Connection, Driver
 from shared.db.errors import StoreError, Unavailable
 from shared.db.types import Change
 
+_LOG = logging.getLogger(__name__)
 _MOST = 256
 """Units of one transaction, at most."""
 _LONGEST = 0.05
@@ -115,7 +117,8 @@ class Writer:
             driver.touch(done, done.bind({}))
             driver.commit()
             self._scrub_at = None
-        except Exception:  # whatever it is, it must end neither the thread nor anybody's write
+        except Exception as error:  # whatever it is, it must end neither the thread nor anybody's write
+            _LOG.warning("the files can't be freed of what was erased yet: %s", error)
             self._drop()
             self._scrub_at = time.monotonic() + _SCRUB_AGAIN
 

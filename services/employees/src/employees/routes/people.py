@@ -19,8 +19,8 @@ from shared.operations import ADMIN, READ, WRITE, operation
 from shared.responses import answered, no_content, respond
 
 blueprint = Blueprint("people", __name__)
-ERASING: Final = 60.0
-"""Seconds that erasing someone may take: freeing the files of what they held reads all of them."""
+ERASING: Final = 300.0
+"""Seconds that erasing someone may take: freeing the files of what they held writes all of them anew."""
 
 FIELDS: Final = Employee.__struct_fields__
 _VERSION: Final = FIELDS.index("version")

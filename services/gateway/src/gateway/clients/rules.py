@@ -19,7 +19,7 @@ from shared.transfers import ImportReport
 TRANSFER: Final = math.inf
 """The budget of imports and exports: they last as long as bytes move, unless the caller grants less."""
 
-ERASING: Final = 60.0
+ERASING: Final = 300.0
 """Seconds that erasing someone may take."""
 
 
