@@ -236,39 +236,34 @@ def log_changes(database: sqlite3.Connection, service: str, count: int = 3) -> N
         database.execute(f"INSERT INTO changes VALUES ({', '.join('?' * len(values))})", values)
 
 
+@pytest.mark.timeout(300)
 def test_logs_are_verified_and_a_row_that_was_altered_is_named(kept: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert audit.main(["head", "--var", str(kept)]) == 0
     heads = capfd.readouterr().out
     assert [line.split()[:2] for line in heads.splitlines()] == [["employees", "3"], ["teams", "3"], ["gateway", "3"]]
     (kept.parent / "heads").write_text(heads)
-    noted = ["verify", "--var", str(kept), "--head", str(kept.parent / "heads")]
-    assert audit.main(noted) == 0
-    assert capfd.readouterr().out.count("3 changes, all as they were written, and with them the heads that were noted") == 3
-    with sqlite3.connect(kept / "teams.db") as database:
-        database.execute("DELETE FROM changes WHERE seq = 3")
-    database.close()
-    assert audit.main(["verify", "--var", str(kept)]) == 0
-    capfd.readouterr()
-    assert audit.main(noted) == 1
+    for service, alter in (("teams", "DELETE FROM changes WHERE seq = 3"), ("employees", "UPDATE changes SET actor = 'x' WHERE seq = 2")):
+        with sqlite3.connect(kept / f"{service}.db") as database:
+            database.execute(alter)
+        database.close()
+    assert audit.main(["verify", "--var", str(kept), "--head", str(kept.parent / "heads")]) == 1
     said = capfd.readouterr()
-    assert said.err == "teams: change 3: is missing: the log was noted up to change 3\n"
-    assert said.out.count("as they were written") == 2
-    with sqlite3.connect(kept / "teams.db") as database:
-        database.execute("UPDATE changes SET actor = 'nobody' WHERE seq = 2")
-    database.close()
-    assert audit.main(["verify", "--var", str(kept)]) == 1
-    assert "teams: change 2: its hash does not fit what it says" in capfd.readouterr().err
+    assert said.err.splitlines() == [
+        "employees: change 2: its hash does not fit what it says",
+        "teams: change 3: is missing: the log was noted up to change 3",
+    ]
+    assert said.out == "gateway: 3 changes, all as they were written, and with them the heads that were noted\n"
 
 
+@pytest.mark.timeout(300)
 def test_a_file_of_heads_that_is_none_is_refused(kept: Path, capfd: pytest.CaptureFixture[str]) -> None:
     heads = kept.parent / "heads"
     heads.write_text(f"employees 3 {'0' * 64}\nteams three\n")
     assert audit.main(["verify", "--var", str(kept), "--head", str(heads)]) == 1
-    assert "heads, line 2: is not service, seq and hash" in capfd.readouterr().err
+    assert capfd.readouterr().err.count("heads, line 2: is not service, seq and hash") == 3
     heads.write_text(f"employees 3 {'0' * 64}\n")
     assert audit.main(["verify", "--var", str(kept), "--head", str(heads)]) == 1
     said = capfd.readouterr().err
     assert "employees: change 3: is not the one that was noted" in said
     assert "heads: has no head of teams" in said
-    assert audit.main(["verify", "--var", str(kept), "--head", str(kept / "absent")]) == 1
     assert audit.main(["head", "--var", str(kept / "absent")]) == 1
