@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.changes import Change, hash_of
 from shared.errors import Unauthorized
 from shared.identity import Caller, Minter, Trust, Verifier
-from shared.changes import Change, hash_of
 from tools import audit, import_directory, run, secrets, synthetic
 from tools.client import Gateway, Refused
 from tools.processes import Fault, listening, lock_folder
