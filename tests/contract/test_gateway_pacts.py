@@ -267,13 +267,9 @@ async def read_log(upstream: Upstream, entity: str) -> None:
     assert (await upstream.get(ASK, "verify_audit", AuditCheck))[1].intact
 
 
-@case(employees=people.LOG)
-async def the_log_of_employees(services: Services) -> None:
+@case(employees=people.LOG, teams=groups.LOG)
+async def the_logs_of_both(services: Services) -> None:
     await read_log(services.employees, "employee")
-
-
-@case(teams=groups.LOG)
-async def the_log_of_teams(services: Services) -> None:
     await read_log(services.teams, "team")
 
 
