@@ -39,7 +39,9 @@ def told(house: Any) -> Any:
 
 
 async def test_logs_are_merged_the_newest_first_with_the_names_of_accounts(told: Any, admin: Any) -> None:
-    first = (await admin.get("/v1/audit?limit=5")).json()
+    answer = await admin.get("/v1/audit?limit=5")
+    assert answer.status_code == 200, answer.text
+    first = answer.json()
     places = [(one["service"], one["seq"]) for one in first["items"]]
     assert places == [("gateway", 3), ("gateway", 2), ("gateway", 1), ("teams", 450), ("teams", 449)]
     assert first["items"][3]["username"] == "editor"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from heapq import merge
 from typing import Any, Final, Literal
 
-from gateway.views.parts import Parts
+from gateway.views.parts import Parts, Plan
 from shared.audit import AuditRow
 
 Sort = Literal["seq", "-seq"]
@@ -52,8 +52,8 @@ class Merged:
 
 async def _all(sources: Mapping[str, Source], sort: Sort, places: Mapping[str, str], limit: int) -> list[Rows]:
     """A page of each, asked for at the same time."""
-    async with Parts(strict=True) as parts:
-        tasks = [parts.require(source(sort, places.get(name), limit)) for name, source in sources.items()]
+    async with Parts(Plan(required=frozenset(sources)), strict=True) as parts:
+        tasks = [parts.ask(name, source(sort, places.get(name), limit)) for name, source in sources.items()]
     return [task.result() for task in tasks]
 
 

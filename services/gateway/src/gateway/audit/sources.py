@@ -9,12 +9,13 @@ from gateway.audit.merged import Rows, Sort, Source
 from gateway.clients import Ask, Upstream
 from gateway.models import log
 from gateway.store import ACCOUNTS
-from gateway.views.parts import Parts
+from gateway.views.parts import Parts, Plan
 from shared.audit import Asked, Audit, AuditCheck, AuditPage, AuditRow
 from shared.db import Database
 
 SERVICES: Final = ("employees", "gateway", "teams")
 AUDIT: Final = Audit(log, [ACCOUNTS])
+LOGS: Final = Plan(required=frozenset(SERVICES))
 CALL: Final = 10.0
 """Seconds for a page of a log, where the whole has no limit."""
 
@@ -35,9 +36,9 @@ async def checked(upstreams: Sequence[Upstream], db: Database, ask: Ask, noted: 
         query = {"head": heads[upstream.name]} if heads[upstream.name] else None
         return (await upstream.get(ask, "verify_audit", AuditCheck, query))[1]
 
-    async with Parts(strict=True) as parts:
-        tasks = {upstream.name: parts.require(theirs(upstream)) for upstream in upstreams}
-        tasks["gateway"] = parts.require(AUDIT.check(db, heads["gateway"]))
+    async with Parts(LOGS, strict=True) as parts:
+        tasks = {upstream.name: parts.ask(upstream.name, theirs(upstream)) for upstream in upstreams}
+        tasks["gateway"] = parts.ask("gateway", AUDIT.check(db, heads["gateway"]))
     return {name: tasks[name].result() for name in SERVICES}
 
 
