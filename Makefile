@@ -14,6 +14,7 @@ MINUTES ?= 5
 WORKERS ?= auto
 ARGS ?=
 SERVICE ?=
+HEAD ?=
 
 bin := $(VENV)/bin
 packages := shared services/employees services/teams services/gateway
@@ -23,7 +24,7 @@ lock := $(bin)/uv pip compile --quiet --universal --generate-hashes --no-emit-in
 	--custom-compile-command "make lock" $(patsubst %,--no-emit-package %,$(notdir $(packages)))
 own := $(packages:%=%/pyproject.toml)
 
-.PHONY: help run restart import synthetic secrets employees teams gateway reset-admin test compose-test check fix contracts fuzz contract-score pacts openapi openapi-diff release independence skew bench bench-peers lock clean
+.PHONY: help run restart import synthetic secrets employees teams gateway reset-admin test compose-test check fix contracts fuzz contract-score pacts openapi openapi-diff release independence skew bench bench-peers lock verify-audit audit-head clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -57,6 +58,12 @@ gateway: $(VENV)/.run ## Start the gateway alone, on port 8000, in front of serv
 
 reset-admin: $(VENV)/.run ## Give the account admin another password, printed and kept in ROSTER_VAR=var; Roster may run or not
 	@exec $(bin)/python -m tools.reset_admin --var "$(ROSTER_VAR)" $(ARGS)
+
+verify-audit: $(VENV)/.run ## Look whether the logs of what make run keeps are as they were written; HEAD=file: also what audit-head said
+	@exec $(bin)/python -m tools.audit verify --var "$(ROSTER_VAR)" $(if $(HEAD),--head "$(HEAD)")
+
+audit-head: $(VENV)/.run ## Print where each log ends, to be kept elsewhere
+	@exec $(bin)/python -m tools.audit head --var "$(ROSTER_VAR)"
 
 test: $(VENV)/.dev ## Run the tests, or TESTS=path only; those that need PostgreSQL are skipped where none answers
 	@exec $(bin)/python -m pytest -q -n $(WORKERS) $(ARGS) $(TESTS)

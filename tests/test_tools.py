@@ -2,15 +2,18 @@
 
 import csv
 import itertools
+import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from shared.changes import Change, hash_of
 from shared.errors import Unauthorized
 from shared.identity import Caller, Minter, Trust, Verifier
-from tools import import_directory, run, secrets, synthetic
+from tools import audit, import_directory, run, secrets, synthetic
 from tools.client import Gateway, Refused
 from tools.processes import Fault, listening, lock_folder
 from tools.settings import Place, make_keys, make_services
@@ -202,3 +205,65 @@ def test_every_tool_explains_itself(tool: str) -> None:
     )
     assert done.returncode == 0
     assert "usage:" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `make run` keeps, with three changes in each log."""
+    place = Place(tmp_path_factory.mktemp("template") / "var", 8000)
+    place.var.mkdir()
+    make_keys(place)
+    for service in make_services(place):
+        subprocess.run([sys.executable, "-m", service.name, "migrate"], env=dict(service.environment), check=True)
+        with sqlite3.connect(place.var / f"{service.name}.db") as database:
+            log_changes(database, service.name)
+        database.close()
+    return place.var
+
+
+@pytest.fixture
+def kept(template: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(template, tmp_path / "var")
+
+
+def log_changes(database: sqlite3.Connection, service: str, count: int = 3) -> None:
+    """Changes of records that have no states."""
+    before = ""
+    for seq in range(1, count + 1):
+        change = Change(seq, f"2026-11-22T08:00:00.{seq:06}Z", "note", seq, 1, "created", service, "request")
+        before, digest = hash_of(before, change, "0" * 64), "0" * 64
+        values = (*(getattr(change, name) for name in Change.__slots__), digest, before)
+        database.execute(f"INSERT INTO changes VALUES ({', '.join('?' * len(values))})", values)
+
+
+@pytest.mark.timeout(300)
+def test_logs_are_verified_and_a_row_that_was_altered_is_named(kept: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert audit.main(["head", "--var", str(kept)]) == 0
+    heads = capfd.readouterr().out
+    assert [line.split()[:2] for line in heads.splitlines()] == [["employees", "3"], ["teams", "3"], ["gateway", "3"]]
+    (kept.parent / "heads").write_text(heads)
+    for service, alter in (("teams", "DELETE FROM changes WHERE seq = 3"), ("employees", "UPDATE changes SET actor = 'x' WHERE seq = 2")):
+        with sqlite3.connect(kept / f"{service}.db") as database:
+            database.execute(alter)
+        database.close()
+    assert audit.main(["verify", "--var", str(kept), "--head", str(kept.parent / "heads")]) == 1
+    said = capfd.readouterr()
+    assert said.err.splitlines() == [
+        "employees: change 2: its hash does not fit what it says",
+        "teams: change 3: is missing: the log was noted up to change 3",
+    ]
+    assert said.out == "gateway: 3 changes, all as they were written, and with them the heads that were noted\n"
+
+
+@pytest.mark.timeout(300)
+def test_a_file_of_heads_that_is_none_is_refused(kept: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    heads = kept.parent / "heads"
+    heads.write_text(f"employees 3 {'0' * 64}\nteams three\n")
+    assert audit.main(["verify", "--var", str(kept), "--head", str(heads)]) == 1
+    assert capfd.readouterr().err.count("heads, line 2: is not service, seq and hash") == 3
+    heads.write_text(f"employees 3 {'0' * 64}\n")
+    assert audit.main(["verify", "--var", str(kept), "--head", str(heads)]) == 1
+    said = capfd.readouterr().err
+    assert "employees: change 3: is not the one that was noted" in said
+    assert "heads: has no head of teams" in said
+    assert audit.main(["head", "--var", str(kept / "absent")]) == 1

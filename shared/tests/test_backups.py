@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from shared.backups import backup, restore
-from shared.changes import verify
 from shared.db import Connection, Database, StoreError
 from shared.migrate import upgrade
 from shared.testing.databases import postgresql_database, sqlite_url
 from shared.testing.things import ALL, AUTHOR, log, records
+from shared.verification import verify
 
 THINGS = "shared.testing.things"
 
@@ -35,7 +35,7 @@ async def check(url: str, rows: list[tuple[object, ...]], old_epoch: str) -> Non
     await db.open()
     assert db.epoch != old_epoch
     assert await db.all(ALL) == rows
-    assert await verify(db, log) == 22
+    assert (await verify(db, log)).seq == 22
     assert (await db.write(lambda conn: records.add(conn, {"code": "next", "open": True}, AUTHOR)))["id"] == 21
     await db.close()
 

@@ -5,54 +5,13 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-import sqlalchemy as sa
-
-from shared.changes import LogBroken, verify
-from shared.db import Connection, Database, Query
-from shared.migrate import engine_of
+from shared.db import Connection, Database
 from shared.testing.things import AUTHOR, log, records
+from shared.verification import verify
 
 
 def adding(code: str) -> Callable[[Connection], dict[str, Any]]:
     return lambda conn: records.add(conn, {"code": code, "open": True}, AUTHOR)
-
-
-def altering(url: str, statement: sa.Executable) -> None:
-    engine = engine_of(url)
-    with engine.begin() as connection:
-        connection.execute(statement)
-    engine.dispose()
-
-
-async def test_every_altered_byte_of_the_log_is_found(db: Database) -> None:
-    await db.write(lambda conn: records.add_many(conn, [{"code": f"c{i}", "open": True} for i in range(5)], AUTHOR))
-    assert await verify(db, log) == 5
-    changes = log.changes
-    for column in changes.columns:
-        for seq in (1, 3, 5):
-            value = (await db.one(Query(sa.select(column).where(changes.c.seq == seq))) or ())[0]
-            other = value + 100 if isinstance(value, int) else f"{value[:-1]}{chr(ord(value[-1]) ^ 1)}"
-            altering(db.url, sa.update(changes).where(changes.c.seq == seq).values({column.name: other}))
-            with pytest.raises(LogBroken):
-                await verify(db, log)
-            place = other if column.name == "seq" else seq
-            altering(db.url, sa.update(changes).where(changes.c.seq == place).values({column.name: value}))
-    assert await verify(db, log) == 5
-
-
-async def test_rows_removed_or_put_in_are_found(db: Database) -> None:
-    await db.write(lambda conn: records.add_many(conn, [{"code": f"c{i}", "open": True} for i in range(5)], AUTHOR))
-    changes = log.changes
-    row = (await db.all(Query(sa.select(changes).where(changes.c.seq == 3))))[0]
-    altering(db.url, sa.delete(changes).where(changes.c.seq == 3))
-    with pytest.raises(LogBroken, match="change 3"):
-        await verify(db, log)
-    altering(db.url, sa.insert(changes).values(row))
-    assert await verify(db, log) == 5
-    altering(db.url, sa.insert(changes).values((0, *row[1:])))
-    with pytest.raises(LogBroken):
-        await verify(db, log)
 
 
 async def test_each_transaction_is_later_than_those_before(things_url: str) -> None:
@@ -86,7 +45,7 @@ async def test_seq_order_is_commit_order(db: Database) -> None:
     await asyncio.gather(*((db if i % 2 else other).write(adding(f"c{i}")) for i in range(150)))
     done.set()
     await watching
-    assert await verify(db, log) == 150
+    assert (await verify(db, log)).seq == 150
     await other.close()
 
 

@@ -21,6 +21,7 @@ import teams.examples
 from shared.identity import generate_key
 from shared.openapi import Example
 from shared.testing.answers import checked
+from shared.testing.callers import Signer
 from shared.testing.calls import Calls
 from shared.testing.examples import Send, fault_of
 from shared.testing.serving import serving
@@ -38,12 +39,13 @@ def app_of(service: str, folder: Path, **settings: Any) -> Quart:
 
 @pytest.mark.parametrize("service", SERVICES)
 async def test_the_examples_of_a_service_are_true(service: str, tmp_path: Path) -> None:
-    app = app_of(service, tmp_path, open=True)
+    signer = Signer()
+    app = app_of(service, tmp_path, identity_keys=signer.public_keys)
     async with app.test_app(), checked(app):
         api = Calls(app)
 
         async def send(method: str, target: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
-            answer = await api(method, target, data=body, headers=headers)
+            answer = await api(method, target, data=body, headers={**headers, **signer.headers(service, "admin")})
             return answer.status, answer.body
 
         assert await faults(send, app, story(service)) == []

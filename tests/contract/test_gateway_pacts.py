@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from gateway import memberships, views
+from gateway.audit.sources import source
 from gateway.clients import UPSTREAMS, Ask, Employee, Instant, Membership, Page, Staff, Upstream
 from gateway.errors import ServiceUnavailable
 from gateway.memberships.people import People
 from gateway.resilience import Calls
+from shared.audit import Asked, AuditCheck
 from shared.errors import BadGateway, Invalid, NotFound, PreconditionFailed
 from shared.identity import Caller, Minter
 from shared.pool import Pool
@@ -272,6 +274,19 @@ async def how_it_was_before_anything_was_there(services: Services) -> None:
     assert (people_then.items, parts.items) == ([], [])
     assert then.instant is not None
     assert then.instant.stable >= THEN
+
+
+async def read_log(upstream: Upstream, entity: str) -> None:
+    never = Asked("account:9", entity, 9, "2026-01-01T00:00:00.000000Z", "2026-01-02T00:00:00.000000Z")
+    for asked, many in ((Asked(None, entity, None, None, None), 1), (never, 0)):
+        assert len((await source(upstream, ASK, asked)("-seq", None, 50))[0]) == many
+    assert (await upstream.get(ASK, "verify_audit", AuditCheck))[1].intact
+
+
+@case(employees=people.LOG, teams=groups.LOG)
+async def the_logs_of_both(services: Services) -> None:
+    await read_log(services.employees, "employee")
+    await read_log(services.teams, "team")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.use.__name__)

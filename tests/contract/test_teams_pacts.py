@@ -25,6 +25,7 @@ from tools.contracts.pacts import Exchange, make
 KNOWN = Query(select(people.c.employee_id, people.c.username, people.c.status, people.c.deleted))
 ADA, BOB = (1, "ada", "active", False), (2, "bob", "active", False)
 ADA_LEFT, BOB_INACTIVE = (1, "ada", "active", True), (2, "bob", "inactive", False)
+ADA_ERASED = (1, "erased-1", "inactive", False)
 KEY = Signer("teams").private_key
 
 
@@ -108,6 +109,23 @@ async def test_the_feed_before_anything_has_happened(template: bytes, tmp_path: 
         assert (await projection.POSITIONS.read(db)).complete
 
 
+def holds(folder: Path, text: bytes) -> bool:
+    """Whether the files of the database have it somewhere."""
+    return any(text in path.read_bytes() for path in folder.glob("teams.db*"))
+
+
+async def test_the_feed_of_someone_who_was_erased(template: bytes, tmp_path: Path) -> None:
+    """Teams knows them; then nothing of it is left, in the files neither."""
+    async with opened(template, tmp_path) as db:
+        await know(db, [{**plain(feed.HIRED), "data": {**plain(feed.HIRED["data"]), "username": "mary-shelley"}}])
+        assert holds(tmp_path, b"mary-shelley")
+        assert await know(db, [plain(feed.BLANK)]) == [ADA_ERASED]
+        assert not holds(tmp_path, b"mary-shelley")
+    (anew := tmp_path / "anew").mkdir()
+    async with opened(template, anew) as db:
+        assert await step(db, feed.BLANKED) == [ADA_ERASED]
+
+
 async def test_the_feed_of_a_restored_directory(template: bytes, tmp_path: Path) -> None:
     async with opened(template, tmp_path) as db:
         await know(db, [plain(feed.HIRED) | {"id": "e0.4"}])
@@ -132,9 +150,9 @@ async def test_every_message_is_understood(template: bytes, tmp_path: Path) -> N
     contents.sort(key=lambda event: str(event["id"]))
     async with opened(template, tmp_path) as db:
         assert await know(db, contents[:1]) == [ADA]
-        assert await know(db, contents) == [ADA_LEFT, BOB_INACTIVE]
+        assert await know(db, contents) == [(*ADA_ERASED[:3], True), BOB_INACTIVE]
 
 
 def test_everything_in_the_pact_is_used() -> None:
-    used = {feed.FROM_START, feed.FROM_CURSOR, feed.NO_NEWS, feed.NOTHING, feed.GONE, feed.DATABASE_AWAY, feed.NOT_TRUSTED, *feed.MESSAGES}
-    assert used == {*feed.ALL}
+    used = {feed.FROM_START, feed.FROM_CURSOR, feed.NO_NEWS, feed.NOTHING, feed.BLANKED, feed.GONE}
+    assert {*used, feed.DATABASE_AWAY, feed.NOT_TRUSTED, *feed.MESSAGES} == {*feed.ALL}

@@ -55,10 +55,15 @@ def test_the_readme_does_what_it_says(sample: Run, tmp_path: Path) -> None:
     assert '"paths":[["engineering","platform","storage"]]' in answer("effective-members")
     assert '"version":2' in answer("merge-patch")
     assert '"role":"viewer"' in answer("/v1/accounts")
+    assert '"username":"admin"' in answer("/v1/audit?actor=admin")
+    assert '"intact":true' in answer("/v1/audit/verify")
+    assert answers["make verify-audit"].count("as they were written") == 3
+    assert answer("/erase") == "204\n"
     assert (tmp_path / "employees.csv").read_text("utf-8").count("\n") == 27
     assert "nothing changed" not in answer("DIR=var/synthetic")
 
 
 def test_every_command_of_the_readme_is_run_by_a_test() -> None:
     lines = commands(ROOT / "README.md")
-    assert {line for line in lines if not line.startswith(("curl ", "make import ", "make synthetic "))} == set(ELSEWHERE)
+    here = ("curl ", "make import ", "make synthetic ", "make audit-head", "make verify-audit")
+    assert {line for line in lines if not line.startswith(here)} == set(ELSEWHERE)

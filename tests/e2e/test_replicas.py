@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
-import employees.models
-import teams.models
-from shared.changes import LogTables, verify
+import employees.store
+import teams.store
+from shared.audit import Audit
 from shared.db import Database
 from shared.testing.processes import SERVICES
 from shared.testing.replicas import Replicas
@@ -93,12 +93,12 @@ def places(events: list[dict[str, Any]]) -> list[int]:
     return [int(event["id"].partition(".")[2]) for event in events]
 
 
-async def check_chain(replicas: Replicas, service: str, log: LogTables) -> int:
-    """The log's hashes fit one another; its length."""
+async def check_chain(replicas: Replicas, service: str, audit: Audit) -> int:
+    """The log's hashes fit one another, and its states it; its length."""
     db = Database(replicas.pairs[service][0].env[f"{service.upper()}_DATABASE_URL"], readers=1)
     await db.open()
     try:
-        return await verify(db, log)
+        return (await audit.verify(db)).seq
     finally:
         await db.close()
 
@@ -152,7 +152,7 @@ def test_two_that_become_each_other_s_manager_make_no_loop(sides: Sides) -> None
 async def test_one_log_has_one_order_whoever_writes_and_whoever_reads(replicas: Replicas, sides: Sides) -> None:
     one, other = sides("employees")
     readers = sides("employees")
-    before = await check_chain(replicas, "employees", employees.models.log)
+    before = await check_chain(replicas, "employees", employees.store.AUDIT)
     count = 200
 
     def write(side: Side) -> None:
@@ -164,7 +164,7 @@ async def test_one_log_has_one_order_whoever_writes_and_whoever_reads(replicas: 
         followed = read_feed(itertools.cycle(readers), lambda events: len(events) >= before + 2 * count)
         for writer in writing:
             writer.result()
-    assert await check_chain(replicas, "employees", employees.models.log) == before + 2 * count
+    assert await check_chain(replicas, "employees", employees.store.AUDIT) == before + 2 * count
     assert places(followed) == list(range(1, before + 2 * count + 1))
     for reader in readers:
         assert read_feed(itertools.repeat(reader), lambda events: len(events) >= len(followed)) == followed
@@ -214,7 +214,7 @@ async def test_who_leaves_leaves_every_team_once(replicas: Replicas, sides: Side
     if killed:
         second.process.start()
         replicas.client(second.process).close()
-    length = await check_chain(replicas, "teams", teams.models.log)
+    length = await check_chain(replicas, "teams", teams.store.AUDIT)
     events = read_feed(itertools.repeat(first), lambda events: len(events) >= length)
     ended = [event for event in events if event["type"] == "roster.membership.deleted" and event["subject"] in subjects(events, team)]
     assert len(ended) == len({event["subject"] for event in ended}) == len(people)

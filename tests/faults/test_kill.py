@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-import employees.models
-import gateway.models
-import teams.models
-from shared.changes import LogTables, verify
+import employees.store
+import gateway.audit
+import teams.store
+from shared.audit import Audit
 from shared.db import Database
 from shared.testing.processes import Roster
 from shared.testing.writers import Ledger, write_accounts, write_employees, write_teams, write_until_killed
@@ -34,8 +34,8 @@ def rows(roster: Roster, service: str, query: str) -> dict[Any, Any]:
         connection.close()
 
 
-async def check_whole(roster: Roster, service: str, log: LogTables) -> int:
-    """The file is sound and the chain of changes verifies; the length of the chain."""
+async def check_whole(roster: Roster, service: str, audit: Audit) -> int:
+    """The file is sound, and the chain of changes and the states that it tells of verify; the length of the chain."""
     connection = sqlite3.connect(f"file:{roster.database(service)}?mode=ro", uri=True)
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
@@ -43,7 +43,7 @@ async def check_whole(roster: Roster, service: str, log: LogTables) -> int:
     db = Database(f"sqlite:///{roster.database(service)}", readers=1)
     await db.open()
     try:
-        return await verify(db, log)
+        return (await audit.verify(db)).seq
     finally:
         await db.close()
 
@@ -80,7 +80,7 @@ async def test_employees_lose_no_acknowledged_write(roster: Roster) -> None:
         await write_until_killed(roster.employees, ledger, [write_employees] * CLIENTS, headers, LEAST + chance.randrange(50))
         roster.start("employees")
         assert ledger.broken(rows(roster, "employees", "SELECT username, title FROM employees")) == {}
-        length = await check_whole(roster, "employees", employees.models.log)
+        length = await check_whole(roster, "employees", employees.store.AUDIT)
     events = read_feed(roster.employees.url, {"Authorization": roster.bearer("employees")})
     assert [int(event["id"].partition(".")[2]) for event in events] == list(range(1, length + 1))
     assert fold(events, "employee", "title") == rows(roster, "employees", "SELECT id, title FROM employees")
@@ -99,7 +99,7 @@ async def test_teams_lose_no_acknowledged_write(roster: Roster) -> None:
             roster, "teams", "SELECT slug || '/' || employee_id, role FROM memberships JOIN teams ON teams.id = memberships.team_id"
         )
         assert ledger.broken(found) == {}
-        length = await check_whole(roster, "teams", teams.models.log)
+        length = await check_whole(roster, "teams", teams.store.AUDIT)
     events = read_feed(roster.teams.url, {"Authorization": roster.bearer("teams")})
     assert [int(event["id"].partition(".")[2]) for event in events] == list(range(1, length + 1))
     assert fold(events, "team", "name") == rows(roster, "teams", "SELECT id, name FROM teams")
@@ -121,8 +121,8 @@ async def test_the_gateway_loses_no_acknowledged_write(roster: Roster) -> None:
         found |= rows(roster, "gateway", "SELECT 'account ' || username, role FROM accounts")
         found |= good_sessions(roster, sessions(ledger))
         assert ledger.broken(found) == {}
-        await check_whole(roster, "gateway", gateway.models.log)
-    await check_whole(roster, "employees", employees.models.log)
+        await check_whole(roster, "gateway", gateway.audit.AUDIT)
+    await check_whole(roster, "employees", employees.store.AUDIT)
 
 
 def sessions(ledger: Ledger) -> list[str]:

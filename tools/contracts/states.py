@@ -13,7 +13,7 @@ from teams.config import Settings as TeamsSettings
 from teams.models import metadata as teams_metadata
 from teams.store import projection
 from tools.contracts.asked import employees_by_gateway, employees_by_teams, teams_by_gateway
-from tools.contracts.worlds import GATEWAY, TEAMS, State, World
+from tools.contracts.worlds import GATEWAY, SUBJECT, TEAMS, State, World
 
 NOWHERE: Final = "http://127.0.0.1:9"
 
@@ -45,6 +45,23 @@ async def staff(world: World) -> None:
     await hire(world, "bob", manager_id=1)
     await hire(world, "eve", manager_id=1)
     await world.call("PATCH", "/v1/employees/3", {"status": "inactive"})
+
+
+async def admin_of_staff(world: World) -> None:
+    await staff(world)
+    world.as_role("admin")
+
+
+async def admin_of_tree(world: World) -> None:
+    await tree(world)
+    world.as_role("admin")
+
+
+async def erased(world: World) -> None:
+    await world.set_epoch(employees_by_teams.EPOCH)
+    await hire(world, "ada")
+    await world.call("POST", "/v1/employees/1/erase", **GATEWAY.headers("employees", "admin", SUBJECT))
+    world.as_teams()
 
 
 async def crowd(world: World) -> None:
@@ -111,10 +128,12 @@ EMPLOYEES: Final[dict[str, State]] = {
     employees_by_gateway.STRANGER: stranger,
     employees_by_gateway.READER: reader,
     employees_by_gateway.LEFT: left_early,
+    employees_by_gateway.ADMIN: admin_of_staff,
 }
 FEED: Final[dict[str, State]] = {
     employees_by_teams.QUIET: quiet,
     employees_by_teams.STORY: story,
+    employees_by_teams.ERASED: erased,
     employees_by_teams.RESTORED: restored,
     employees_by_teams.AWAY: feed_away,
     employees_by_teams.STRANGER: stranger,
@@ -126,6 +145,7 @@ GROUPS: Final[dict[str, State]] = {
     teams_by_gateway.LEFT: left,
     teams_by_gateway.AWAY: away,
     teams_by_gateway.READER: reader,
+    teams_by_gateway.ADMIN: admin_of_tree,
 }
 
 

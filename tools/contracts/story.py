@@ -21,7 +21,7 @@ ACCESS = (
     "get_account",
 )
 BY_NAME = ("import_memberships", "put_member", "export_memberships")
-ENDS = ("delete_employee", "delete_member", "delete_team")
+ENDS = ("erase_employee", "delete_employee", "delete_member", "delete_team")
 LEAVES = ("change_password", "reset_password", "log_out")
 """What ends the sessions of somebody: told last."""
 

@@ -15,7 +15,12 @@ from tools.contracts.pacts import path_of
 from tools.contracts.worlds import World
 
 PATIENCE: Final = 30.0
-KINDS: Final = {"someone was hired": "created", "someone became inactive": "updated", "someone has left": "deleted"}
+KINDS: Final = {
+    "someone was hired": "created",
+    "someone became inactive": "updated",
+    "someone was erased": "updated",
+    "someone has left": "deleted",
+}
 """What each message of a pact is about, in the words of the feed."""
 
 

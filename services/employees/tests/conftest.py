@@ -1,7 +1,7 @@
 """Databases and apps for the tests of employees; every test that asks for `db` or `api` runs on SQLite and on PostgreSQL."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,18 @@ async def db(database_url: str) -> AsyncIterator[Database]:  # noqa: F811 - the 
     await found.open()
     yield found
     await found.close()
+
+
+@pytest.fixture
+def make_api() -> Callable[..., AbstractAsyncContextManager[Api]]:
+    """The service on a database, with these settings more, as long as a block lasts."""
+
+    @asynccontextmanager
+    async def make(url: str, **fields: Any) -> AsyncIterator[Api]:
+        async with running(settings_for(url, **fields)) as app:
+            yield Api(app)
+
+    return make
 
 
 @pytest_asyncio.fixture

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from gateway.models import log
-from shared.changes import verify
 from shared.db import Query
+from shared.verification import verify
 
 PASSWORD = "correct battery staple horse"
 NEW = {"username": "Ada", "password": "purple monkey dishwasher", "role": "editor"}
@@ -250,7 +250,7 @@ async def test_everything_about_access_is_in_the_log_and_no_secret_is(settings: 
             *((entity, kind, "account:3") for entity, kind in [changed[0], ("session", "deleted"), *changed]),
             ("session", "deleted", "account:3"),
         ]
-        assert await verify(db, log) == 5 + len(rows)
+        assert (await verify(db, log)).seq == 5 + len(rows)
         told = capfd.readouterr()
         said = told.out + told.err
         kept = [await db.all(Query(text(f"SELECT * FROM {table}"))) for table in ("changes", "accounts_versions")]
@@ -276,4 +276,4 @@ async def test_no_answer_log_or_table_but_one_holds_the_password(settings: Any, 
             rows = repr(await db.all(Query(text(f"SELECT * FROM {table}"))))
             assert canary not in rows
             assert "$argon2" not in rows
-        assert await verify(db, log) == 6, "four accounts and two sessions"
+        assert (await verify(db, log)).seq == 6, "four accounts and two sessions"

@@ -1,8 +1,8 @@
 """The log of a service: one row for every change to any of its records, in commit order, chained by hashes.
 
 The log is audit trail, outbox and feed in one. ``seq`` counts from 1 without gaps and in commit order, ``at`` never goes backwards, and
-``hash`` covers the row and the hash before it, so that an altered row is found (`verify`). What a record looked like stands in its entity's
-versions, not here; ``digest`` says what it was even after someone's data have been erased there.
+``hash`` covers the row and the hash before it, so that an altered row is found (`shared.verification`). What a record looked like stands
+in its entity's versions, not here; ``digest`` says what it was even after someone's data have been erased there.
 
 A transaction's changes are later than those of every transaction before it, whatever the clocks of the processes that write say: what is
 known to be committed up to a time stays all there is up to that time. `LogTables.settle` makes that so for the present moment.
@@ -32,12 +32,10 @@ from sqlalchemy import (
     update,
 )
 
-from shared.db import Change, Connection, Database, Query, StoreError, exact_text
+from shared.db import Change, Connection, Query, exact_text
 from shared.db.query import check_value
 
-__all__ = ["Author", "Change", "LogBroken", "LogTables", "digest_of", "log_tables", "verify"]
-
-_PAGE = 1000
+__all__ = ["Author", "Change", "LogTables", "digest_of", "hash_of", "log_tables"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +45,6 @@ class Author:
     actor: str
     request_id: str
     name: str = ""
-
-
-class LogBroken(StoreError):
-    """The log is not what was written: ``seq`` is the first row that does not fit."""
-
-    def __init__(self, seq: int, reason: str) -> None:
-        super().__init__(f"change {seq}: {reason}")
-        self.seq = seq
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,23 +219,4 @@ def hash_of(before: str, change: Change, digest: str) -> str:
     return sha256(msgspec.json.encode(fields)).hexdigest()
 
 
-async def verify(db: Database, log: LogTables) -> int:
-    """Recompute the whole chain; the number of rows. Raises LogBroken at the first row that was altered, removed or put in."""
-    count, at, before = 0, "", ""
-    while rows := await db.all(log.after, seq=count, limit=_PAGE):
-        for row in rows:
-            change, (digest, hash_) = Change(*row[:8]), row[8:]
-            if change.seq != count + 1:
-                raise LogBroken(count + 1, "is missing")
-            if change.at < at:
-                raise LogBroken(change.seq, "is older than the one before")
-            if hash_ != hash_of(before, change, digest):
-                raise LogBroken(change.seq, "its hash does not fit what it says")
-            count, at, before = change.seq, change.at, hash_
-    first = await db.one(log.after, seq=-(2**63), limit=1)
-    if first is not None and first[0] < 1:
-        raise LogBroken(first[0], "was put in before the first")
-    return count
-
-
-Kind = Literal["created", "updated", "deleted"]
+Kind = Literal["created", "updated", "deleted", "erased"]

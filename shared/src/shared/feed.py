@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 from sqlalchemy import BigInteger, Table, bindparam, select
 
 from shared.changes import Change, LogTables
@@ -30,7 +30,8 @@ class ChangesQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class Event(msgspec.Struct):
     """One change as a CloudEvent, as the document describes it; a feed narrows `type` and `data` to its own.
 
-    `id` is the cursor to go on with; `data` is the record as it was after the change, null when it was deleted.
+    `id` is the cursor to go on with; `data` is the record as it was after the change, null when it was deleted. `erased` (an extension
+    attribute) stands on a change that blanked somebody's data: one who keeps copies blanks theirs too, of earlier states as well.
     """
 
     specversion: Literal["1.0"]
@@ -44,6 +45,7 @@ class Event(msgspec.Struct):
     requestid: Annotated[str, Meta(min_length=1, max_length=128)]
     datacontenttype: Literal["application/json"]
     data: Any
+    erased: Annotated[bool, Meta(description="The change blanked personal data, in all states of the record.")] | UnsetType = UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,9 @@ class Feed:
 
     def _event(self, epoch: str, row: tuple[Any, ...], data: Any) -> Event:
         seq, at, entity, entity_id, version, kind, actor, request_id = row
+        erased = kind == "erased"
+        if erased:  # in the words of 0.1.0: what is left of the record
+            kind = "deleted" if data is None else "updated"
         return Event(
             specversion="1.0",
             id=f"{epoch}.{seq}",
@@ -113,16 +118,17 @@ class Feed:
             requestid=request_id,
             datacontenttype="application/json",
             data=data,
+            erased=erased or UNSET,
         )
 
 
-def parse_cursor(db: Database, cursor: str | None) -> int:
-    """The place in the log that a cursor names; 0 for None. Raises BadRequest or Gone as `Feed.read` does."""
+def parse_cursor(db: Database, cursor: str | None, field: str = "after") -> int:
+    """The place in the log that a cursor names; 0 for None. Raises BadRequest naming the `field`, or Gone, as `Feed.read` does."""
     if cursor is None:
         return 0
     epoch, dot, seq = cursor.partition(".")
     if not (dot and seq.isascii() and seq.isdigit() and len(seq) <= 18 and epoch.isalnum() and epoch.isascii()):
-        raise BadRequest.of("after", "is not a cursor of this feed")
+        raise BadRequest.of(field, "is not the id of a change")
     if epoch != db.epoch:
-        raise Gone("after: this cursor is from before the database was restored; read the feed from its beginning")
+        raise Gone(f"{field}: this change is from before the database was restored; read from the beginning")
     return int(seq)

@@ -31,13 +31,14 @@ class FeedGone(Exception):
 
 
 class Event(msgspec.Struct, Generic[State], frozen=True):
-    """One change; `id` is the cursor to go on with, `data` is null when the record was deleted."""
+    """One change; `id` is the cursor to go on with, `data` is null when the record was deleted, `erased` says that personal data went."""
 
     id: str
     type: str
     subject: str
     time: str
     data: State | None = None
+    erased: bool = False
 
     @property
     def seq(self) -> int:

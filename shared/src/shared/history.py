@@ -53,7 +53,7 @@ class HistoryEntry(msgspec.Struct):
     entity: Annotated[str, Meta(min_length=1, max_length=100)]
     id: Annotated[int, Meta(ge=1, le=2**63 - 1)]
     version: Annotated[int, Meta(ge=1, le=2**63 - 1)]
-    kind: Literal["created", "updated", "deleted"]
+    kind: Literal["created", "updated", "deleted", "erased"]
     changes: Annotated[list[FieldChange], Meta(max_length=100)]
 
 

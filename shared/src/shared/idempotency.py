@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 import msgspec
-from sqlalchemy import and_, bindparam, delete, insert, select
+from sqlalchemy import LargeBinary, and_, bindparam, delete, insert, select, update
 
 from shared.changes import LogTables
-from shared.db import Connection, Database, Query
+from shared.db import Connection, Database, Query, exact_text
 from shared.errors import Invalid
 
 KEPT = timedelta(hours=24)
@@ -23,7 +23,10 @@ _LONGEST = 255
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """What a caller sent: ``scope`` (who, on which operation) keeps callers apart, ``fingerprint`` says what was asked for."""
+    """What a caller sent: ``scope`` (who, on which operation) keeps callers apart, ``fingerprint`` says what was asked for.
+
+    ``key`` is a digest of theirs, who may have put anything into it, somebody's name for one.
+    """
 
     scope: str
     key: str
@@ -34,7 +37,7 @@ class IdempotencyKey:
         """The key of a request. Raises Invalid for one that is empty, too long, or not visible ASCII."""
         if not 1 <= len(key) <= _LONGEST or not key.isascii() or not key.isprintable():
             raise Invalid.of("Idempotency-Key", f"is 1 to {_LONGEST} visible ASCII characters")
-        return cls(f"{operation} {caller}", key, sha256(target.encode() + b"\0" + body).hexdigest())
+        return cls(f"{operation} {caller}", sha256(key.encode()).hexdigest(), sha256(target.encode() + b"\0" + body).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,10 @@ class Idempotency:
         self._find = Query(select(table.c.fingerprint, table.c.status, table.c.headers, table.c.document, table.c.created_at).where(this))
         self._insert = Query(insert(table))
         self._forget = Query(delete(table).where(table.c.created_at < bindparam("before")))
+        of_record = table.c.headers.like(bindparam("of_record", type_=exact_text()))
+        self._replace = Query(
+            update(table).where(of_record).values(headers=bindparam("new_headers"), document=bindparam("new_document", type_=LargeBinary))
+        )
 
     async def write_once(self, db: Database, key: IdempotencyKey | None, unit: Callable[[Connection], Answer]) -> Answer:
         """Run the unit, or bring back what it answered when it ran for this key; without a key it just runs.
@@ -65,6 +72,12 @@ class Idempotency:
         if key is None:
             return await db.write(unit)
         return await db.write(lambda conn: self._once(conn, key, unit))
+
+    def replace(self, conn: Connection, location: str, answer: Answer) -> None:
+        """Put an answer in the place of all that tell of the record at `location`: it was erased, and repetitions must not tell of it."""
+        of_record = f"%{msgspec.json.encode(location).decode()}%"
+        headers = msgspec.json.encode(dict(answer.headers)).decode()
+        conn.run(self._replace, of_record=of_record, new_headers=headers, new_document=answer.document)
 
     def _once(self, conn: Connection, key: IdempotencyKey, unit: Callable[[Connection], Answer]) -> Answer:
         now = conn.now()

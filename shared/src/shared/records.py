@@ -7,7 +7,7 @@ by `versions`.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, Index, Table, and_, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import BigInteger, Column, Index, Table, and_, bindparam, delete, func, insert, or_, select, text, update
 
 from shared.changes import Author, Change, Kind, LogTables, digest_of
 from shared.db import Connection, Query, StoreError
@@ -54,7 +54,8 @@ class Records:
     """One entity's records.
 
     ``computed`` gives the key columns that follow from a record's other fields: they are stored with it, and are no part of what its digest
-    covers.
+    covers. ``erased`` gives, for an id, what takes the place of the personal columns of someone whose data are erased, key columns
+    included; an entity without it holds nothing personal.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Records:
         versions: Table,
         log: LogTables,
         computed: Callable[[Mapping[str, Any]], dict[str, Any]] = lambda record: {},
+        erased: Callable[[int], dict[str, Any]] | None = None,
     ) -> None:
         self.entity = entity
         self.table = table
@@ -71,8 +73,9 @@ class Records:
         self.columns = tuple(column.name for column in table.columns)
         self._blank = dict.fromkeys(self.columns)
         self._last = f"last id of {entity}"
+        self.computed = computed
+        self.erased = erased
         self._log = log
-        self._computed = computed
         is_this = table.c.id == bindparam("record_id")
         self._get = Query(select(table).where(is_this))
         self._insert = Query(insert(table))
@@ -82,6 +85,14 @@ class Records:
         self._insert_version = Query(insert(versions))
         ended = and_(versions.c.id == bindparam("record_id"), versions.c.version == bindparam("record_version"))
         self._end_version = Query(update(versions).where(ended).values(seq_to=bindparam("ended")))
+        of_record = versions.c.id == bindparam("record_id")
+        states = select(*(versions.c[name] for name in self.columns)).where(of_record)
+        self._last_version = Query(states.order_by(versions.c.version.desc()).limit(1))
+        if erased is not None:
+            blank = {name: bindparam(f"blank_{name}", type_=versions.c[name].type) for name in erased(0)}
+            tells = or_(*(versions.c[name].is_distinct_from(value) for name, value in blank.items()))
+            self._tell = Query(select(func.count()).select_from(versions).where(of_record, tells))
+            self._blank_versions = Query(update(versions).where(of_record, tells).values(blank))
 
     def get(self, conn: Connection, id_: int) -> Record | None:
         """The current row as a dict with every column, or None."""
@@ -112,17 +123,32 @@ class Records:
         changed = {name: value for name, value in values.items() if before[name] != value}
         if not changed:
             return before
-        seq, at = self._log.next(conn)
-        record = {**before, **changed, "version": before["version"] + 1, "updated_at": at}
-        computed = self._computed(record)
-        record |= computed
-        written = {name: value for name, value in record.items() if value != before[name] or name == "updated_at"}
-        if conn.run(self._update(tuple(written)), record_id=before["id"], **written) != 1:
-            raise StoreError(f"{self.entity} {before['id']} is not there to be changed")
-        self._end(conn, before, seq)
-        self._begin(conn, record, seq)
-        self._note(conn, "updated", record, (seq, at), computed, author)
-        return record
+        return self._rewrite(conn, before, changed, "updated", author)
+
+    def erase(self, conn: Connection, id_: int, values: Mapping[str, Any], author: Author) -> Record | None:
+        """Blank what a record and all its states say of a person, and give it these values too; the record as it is then.
+
+        Of one that was deleted, its last state; None where there never was one. Where nothing is left to erase, nothing is written. Runs
+        in a `large` unit only: what was written before it must be in the table.
+        """
+        assert self.erased is not None, f"{self.entity} holds nothing personal"
+        before, last = self.get(conn, id_), conn.one(self._last_version, record_id=id_)
+        if last is None:
+            return None
+        blank = self.erased(id_)
+        told = {f"blank_{name}": value for name, value in blank.items()}
+        tells = (conn.one(self._tell, record_id=id_, **told) or (0,))[0]
+        if tells:
+            conn.run(self._blank_versions, record_id=id_, **told)
+        if before is None:
+            gone = {**self.record(last), **blank}
+            if tells:
+                self._log_change(conn, "erased", {**gone, "version": gone["version"] + 2}, self._log.next(conn), digest_of({}), author)
+            return gone
+        after = {**blank, **values}
+        if not tells and all(before[name] == value for name, value in after.items()):
+            return before
+        return self._rewrite(conn, before, after, "erased", author)
 
     def remove(self, conn: Connection, before: Record, author: Author) -> None:
         """Delete a record (as `get` returned it in this unit). Its id is never given again; the log counts this as one version more."""
@@ -130,7 +156,7 @@ class Records:
             raise StoreError(f"{self.entity} {before['id']} is not there to be removed")
         seq, at = self._log.next(conn)
         self._end(conn, before, seq)
-        self._note(conn, "deleted", {**before, "version": before["version"] + 1}, (seq, at), self._computed(before), author)
+        self._note(conn, "deleted", {**before, "version": before["version"] + 1}, (seq, at), self.computed(before), author)
 
     def next_id(self, conn: Connection) -> int:
         """The id that the next new record of this unit will have; those after it count on from there."""
@@ -144,10 +170,23 @@ class Records:
         seq, at = self._log.next(conn)
         id_ = conn.memo[self._last] = self.next_id(conn)
         record = {**self._blank, **values, "id": id_, "version": 1, "created_at": at, "updated_at": at}
-        computed = self._computed(record)
+        computed = self.computed(record)
         record |= computed
         self._begin(conn, record, seq)
         self._note(conn, "created", record, (seq, at), computed, author)
+        return record
+
+    def _rewrite(self, conn: Connection, before: Record, values: Mapping[str, Any], kind: Kind, author: Author) -> Record:
+        seq, at = self._log.next(conn)
+        record = {**before, **values, "version": before["version"] + 1, "updated_at": at}
+        computed = self.computed(record)
+        record |= computed
+        written = {name: value for name, value in record.items() if value != before[name] or name == "updated_at"}
+        if conn.run(self._update(tuple(written)), record_id=before["id"], **written) != 1:
+            raise StoreError(f"{self.entity} {before['id']} is not there to be changed")
+        self._end(conn, before, seq)
+        self._begin(conn, record, seq)
+        self._note(conn, kind, record, (seq, at), computed, author)
         return record
 
     def _begin(self, conn: Connection, record: Record, seq: int) -> None:
@@ -161,6 +200,9 @@ class Records:
         self, conn: Connection, kind: Kind, record: Record, place: tuple[int, str], computed: Mapping[str, Any], author: Author
     ) -> None:
         digest = digest_of({name: value for name, value in record.items() if name not in computed})
+        self._log_change(conn, kind, record, place, digest, author)
+
+    def _log_change(self, conn: Connection, kind: Kind, record: Record, place: tuple[int, str], digest: str, author: Author) -> None:
         seq, at = place
         change = Change(seq, at, self.entity, record["id"], record["version"], kind, author.actor, author.request_id)
         self._log.append(conn, change, digest, author.name)

@@ -25,7 +25,7 @@ from shared.json import encode
 from shared.lines import Refusal
 from shared.media import JSON, PROBLEM_TYPES
 from shared.openapi.problems import ProblemDocument
-from shared.operations import READ, WRITE, Upload, View, operation
+from shared.operations import READ, WRITE, Policy, Upload, View, operation
 from shared.responses import stream, wanted_form
 from shared.tabular import CSV, NDJSON, TABLE_TYPES, Writer, read_rows
 from shared.timeline import AsOf
@@ -41,10 +41,13 @@ class ImportQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     dry_run: Annotated[bool, Meta(description="Only tell what would become of the rows.")] = False
 
 
+TableFormat = Annotated[Literal["csv", "ndjson"], Meta(description="Without it, what Accept prefers; otherwise CSV.")]
+
+
 class ExportQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """How an export is wanted."""
 
-    format: Annotated[Literal["csv", "ndjson"] | None, Meta(description="Without it, what Accept prefers; otherwise CSV.")] = None
+    format: TableFormat | None = None
     as_of: AsOf | None = None
 
 
@@ -90,11 +93,18 @@ def import_operation(row: type[msgspec.Struct], problems: Mapping[int, Any] | No
     )
 
 
-def export_operation(row: type[msgspec.Struct], problems: Sequence[int] = (), *, timed: bool = True) -> Callable[[View], View]:
-    """`@operation` of an export, likewise; it is `timed` unless the view sees to `as_of` itself."""
+def export_operation(
+    row: type[msgspec.Struct],
+    problems: Sequence[int] = (),
+    *,
+    allow: Policy = READ,
+    query: type[msgspec.Struct] = ExportQuery,
+    timed: bool = True,
+) -> Callable[[View], View]:
+    """`@operation` of an export, likewise; it is `timed` unless the view sees to `as_of` itself, or there is none."""
     return operation(
-        allow=READ,
-        query=ExportQuery,
+        allow=allow,
+        query=query,
         responses={200: bytes},
         response_types=TABLE_TYPES,
         form=row,

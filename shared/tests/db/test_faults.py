@@ -9,12 +9,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from shared.changes import verify
 from shared.db import Connection, Database, NotMigrated, Unavailable
 from shared.db.sqlite import SQLiteDriver, path_of
 from shared.migrate import upgrade
 from shared.testing.databases import sqlite_url
 from shared.testing.things import ALL, AUTHOR, BY_ID, log, records
+from shared.verification import verify
 
 THINGS = "shared.testing.things"
 
@@ -72,7 +72,7 @@ async def test_a_full_disk_fails_every_unit_of_the_batch_and_the_store_goes_on(o
     assert [type(result) for result in results] == [Unavailable] * 4
     assert [row[3] for row in await db.all(ALL)] == ["before"]
     await db.write(adding("after", name="x" * 100_000))  # the connection was given up, and with it its limit
-    assert await verify(db, log) == 2
+    assert (await verify(db, log)).seq == 2
 
 
 async def test_a_disk_that_fills_up_at_the_end_of_a_transaction(on_sqlite: Database) -> None:
@@ -109,7 +109,7 @@ async def test_lost_connections_are_made_anew(on_postgresql: Database) -> None:
     backends(db.url, "pg_terminate_backend")
     assert [row[3] for row in await db.all(ALL)] == ["a"]
     assert (await db.write(adding("b")))["id"] == 2
-    assert await verify(db, log) == 2
+    assert (await verify(db, log)).seq == 2
 
 
 async def test_a_connection_lost_in_a_batch_fails_the_batch(on_postgresql: Database) -> None:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.changes import verify
 from shared.db import Connection, Database, InvalidParameter, StoreError, Unavailable, UniqueViolation
 from shared.migrate import engine_of, upgrade
 from shared.testing.things import ALL, AUTHOR, log, records
+from shared.verification import verify
 
 THINGS = "shared.testing.things"
 
@@ -79,7 +79,7 @@ async def test_a_failing_unit_leaves_nothing_and_harms_no_other(db: Database) ->
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert isinstance(results[1], LookupError)
     assert await codes(db) == ["a", "b"]
-    assert await verify(db, log) == 2
+    assert (await verify(db, log)).seq == 2
 
 
 async def test_a_double_in_a_batch_fails_only_its_unit(db: Database) -> None:
@@ -127,7 +127,7 @@ async def test_a_refused_part_may_be_given_up(db: Database) -> None:
     await db.write(adding("a"))
     await db.write(unit)
     assert await codes(db) == ["a", "b", "c"]
-    assert await verify(db, log) == 3
+    assert (await verify(db, log)).seq == 3
 
 
 async def test_a_unit_not_started_when_its_caller_leaves_is_skipped(db: Database) -> None:
@@ -179,7 +179,7 @@ async def test_callers_cancelled_at_any_moment_never_break_the_writer(db: Databa
         await db.write(lambda conn: None)
         assert acknowledged <= set(await codes(db))
         assert all(isinstance(result, dict | asyncio.CancelledError) for result in results)
-    assert await verify(db, log) == len(await codes(db))
+    assert (await verify(db, log)).seq == len(await codes(db))
 
 
 async def test_the_answer_comes_after_the_commit(db: Database) -> None:
@@ -225,7 +225,7 @@ async def test_two_processes_write_one_log(db: Database) -> None:
     await other.open()
     await asyncio.gather(*((db if i % 2 else other).write(adding(f"c{i}")) for i in range(60)))
     await other.close()
-    assert await verify(db, log) == 60
+    assert (await verify(db, log)).seq == 60
     assert [row[0] for row in await db.all(ALL)] == list(range(1, 61))
 
 
@@ -240,7 +240,7 @@ async def test_a_stricter_default_of_the_server_does_not_part_two_writers(postgr
     await one.open()
     await other.open()
     await asyncio.gather(*((one if i % 2 else other).write(adding(f"c{i}")) for i in range(60)))
-    assert await verify(one, log) == 60
+    assert (await verify(one, log)).seq == 60
     await one.close()
     await other.close()
 

@@ -14,6 +14,7 @@ AWAY: Final = "the database does not answer"
 STRANGER: Final = "the gateway's key is not known"
 READER: Final = "the caller may only read"
 LEFT: Final = "ada, 1, has left"
+ADMIN: Final = "an admin asks; ada, 1, leads bob, 2, and eve, 3, who is inactive"
 
 NAMED: Final = {"id": match.int(1), "username": match.str("ada")}
 BOB: Final = {"id": match.int(2), "username": match.str("bob")}
@@ -33,6 +34,44 @@ def page(item: Any, after: Any = None) -> dict[str, Any]:
 def forwarded(**fields: Any) -> dict[str, Any]:
     """The headers of a request that is passed on, with the trace that every one of them has."""
     return {**IDENTIFIED, "traceparent": TRACE, "X-Request-ID": match.str("request-1"), **fields}
+
+
+def log_of(entity: str, given: str) -> tuple[Exchange, Exchange, Exchange]:
+    """What is asked of a service's log: its rows, those of a kind that there is not, and whether it is intact."""
+    digest = match.regex("0" * 64, regex="[0-9a-f]{64}")
+    row = {
+        "id": match.regex("e1.1", regex=r"[0-9A-Za-z]+\.[0-9]+"),
+        "seq": match.int(1),
+        "at": match.regex("2026-11-22T07:49:09.123456Z", regex=r"[0-9T:.Z-]{27}"),
+        "entity": entity,
+        "entity_id": match.int(1),
+        "version": match.int(1),
+        "kind": match.regex("created", regex="created|updated|deleted|erased"),
+        "actor": match.str("account:1"),
+        "request_id": match.str("request-1"),
+        "digest": digest,
+        "hash": digest,
+    }
+    many = {"sort": "-seq", "limit": "50"}
+    rows = Exchange(
+        description="changes, the newest first", given=given, path="/v1/audit", query={"entity": entity, **many}, answer=page(row)
+    )
+    none = Exchange(
+        description="changes that there are not",
+        given=given,
+        path="/v1/audit",
+        query={
+            "actor": "account:9",
+            "entity": f"{entity}/9",
+            "from": "2026-01-01T00:00:00.000000Z",
+            "to": "2026-01-02T00:00:00.000000Z",
+            **many,
+        },
+        answer={"items": [], "next": None},
+    )
+    intact = {"intact": True, "count": match.int(1), "seq": match.int(1), "hash": digest, "fault": None}
+    check = Exchange(description="whether the log is intact", given=given, path="/v1/audit/verify", answer=intact)
+    return rows, none, check
 
 
 HEAD_OF_ALL: Final = Exchange(description="someone who has no manager", given=STAFF, path=PERSON, answer=TOP)
@@ -203,6 +242,17 @@ DELETED: Final = Exchange(
     description="the end of someone who leads nobody", given=STAFF, method="DELETE", path="/v1/employees/2", sends=forwarded(), status=204
 )
 MANAGED: Final = refused("the end of someone who leads others", STAFF, 409, method="DELETE", path=PERSON, sends=forwarded())
+ERASED: Final = Exchange(
+    description="the erasure of someone who leads nobody",
+    given=ADMIN,
+    method="POST",
+    path="/v1/employees/2/erase",
+    sends=forwarded(),
+    status=204,
+)
+ERASED_BY_NONE: Final = refused(
+    "an erasure, by somebody who is no admin", STAFF, 403, method="POST", path="/v1/employees/2/erase", sends=forwarded()
+)
 TABLE: Final = Exchange(
     description="everyone as a table",
     given=STAFF,
@@ -226,7 +276,26 @@ LOST: Final = refused(
     "a page behind a cursor that is none", STAFF, 400, path="/v1/employees", query={"cursor": "x"}, sends=forwarded(), fields=True
 )
 
-FORWARDED: Final = (*(CREATED, REPLAYED, TAKEN, FAULTY, FORBIDDEN, STALE, UNCHANGED, REPLACED, DELETED, MANAGED, TABLE, LINKED, LOST),)
+LOG: Final = log_of("employee", ADMIN)
+FORWARDED: Final = (
+    *(
+        CREATED,
+        REPLAYED,
+        TAKEN,
+        FAULTY,
+        FORBIDDEN,
+        STALE,
+        UNCHANGED,
+        REPLACED,
+        DELETED,
+        MANAGED,
+        ERASED,
+        ERASED_BY_NONE,
+        TABLE,
+        LINKED,
+        LOST,
+    ),
+)
 ALL: Final = (
     *(
         HEAD_OF_ALL,
@@ -248,5 +317,6 @@ ALL: Final = (
         NOT_TRUSTED,
     ),
     *FOLLOWED,
+    *LOG,
     *FORWARDED,
 )

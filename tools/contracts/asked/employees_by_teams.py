@@ -8,6 +8,7 @@ from tools.contracts.pacts import BATCH, IDENTIFIED, MOMENT, Exchange, Message
 
 QUIET: Final = "nothing has happened yet"
 STORY: Final = "ada, 1, and bob, 2, were hired; bob became inactive; ada has left"
+ERASED: Final = "ada, 1, was hired, and erased"
 RESTORED: Final = "the directory was restored"
 AWAY: Final = "the database does not answer"
 STRANGER: Final = "the teams service's key is not known"
@@ -47,6 +48,16 @@ FROM_CURSOR: Final = Exchange(
 )
 NO_NEWS: Final = Exchange(description="the feed when nothing is new", given=STORY, answer=[], answer_type=BATCH, **asked(f"{EPOCH}.4", 1))
 NOTHING: Final = Exchange(description="the feed before anything has happened", given=QUIET, answer=[], answer_type=BATCH, **asked(None, 0))
+BLANK: Final = {**event(2, "updated", 1, state(1, "erased-1", "inactive")), "erased": True}
+"""Somebody's data were erased: of their past too there is but a blank."""
+
+BLANKED: Final = Exchange(
+    description="the feed of someone who was erased",
+    given=ERASED,
+    answer=[event(1, "created", 1, state(1, "erased-1", "active")), BLANK],
+    answer_type=BATCH,
+    **asked(None, 0),
+)
 GONE: Final = Exchange(description="the feed after an event from before a restore", given=RESTORED, status=410, **asked("e0.4", 0))
 DATABASE_AWAY: Final = Exchange(description="the feed while the database is away", given=AWAY, status=503, **asked(None, 0))
 NOT_TRUSTED: Final = Exchange(description="the feed, for a service that is not known", given=STRANGER, status=401, **asked(None, 0))
@@ -55,6 +66,7 @@ MESSAGES: Final = (
     Message(description="someone was hired", given=STORY, contents=HIRED),
     Message(description="someone became inactive", given=STORY, contents=INACTIVE),
     Message(description="someone has left", given=STORY, contents=LEFT),
+    Message(description="someone was erased", given=ERASED, contents=BLANK),
 )
-EXCHANGES: Final = (FROM_START, FROM_CURSOR, NO_NEWS, NOTHING, GONE, DATABASE_AWAY, NOT_TRUSTED)
+EXCHANGES: Final = (FROM_START, FROM_CURSOR, NO_NEWS, NOTHING, BLANKED, GONE, DATABASE_AWAY, NOT_TRUSTED)
 ALL: Final = (*EXCHANGES, *MESSAGES)

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from pact import match
 
-from tools.contracts.asked.employees_by_gateway import forwarded, page
+from tools.contracts.asked.employees_by_gateway import forwarded, log_of, page
 from tools.contracts.pacts import ETAG, IDENTIFIED, NDJSON, OF_THEN, THEN, Exchange, refused
 
 NONE: Final = "there are no teams"
@@ -13,6 +13,7 @@ EMPTY: Final = "company, 1, has no members"
 LEFT: Final = "company, 1, is there, and employee 2 has left"
 AWAY: Final = "the database does not answer"
 READER: Final = "the caller may only read"
+ADMIN: Final = "an admin asks; company, 1, has the team core, 2"
 
 ROOT: Final = {"id": match.int(1), "slug": match.str("company"), "parent_id": None}
 BRANCH: Final = {"id": match.int(2), "slug": match.str("core"), "parent_id": match.int(1)}
@@ -169,9 +170,11 @@ ENDED: Final = Exchange(
 )
 PARENT: Final = refused("the end of a team that has others below it", TREE, 409, method="DELETE", path="/v1/teams/1", sends=forwarded())
 
+LOG: Final = log_of("team", ADMIN)
 FORWARDED: Final = (TAKEN, CREATED, FORBIDDEN, ENDED, PARENT)
 ALL: Final = (
     *(TOP, BELOW, UNKNOWN, MEMBERS, NO_MEMBERS, SUBTEAMS, TEAMS_OF, TEAMS_OF_THEN, IN_NONE, BY_ID, FOUND, DATABASE_AWAY),
     *(JOINED, CHANGED, STALE, NO_TEAM, GONE, NO_ROLE, IMPORTED, REFUSED_WHOLE, EXPORTED),
+    *LOG,
     *FORWARDED,
 )

@@ -23,6 +23,8 @@ def cases(operation: Operation) -> Iterator[Case]:
         yield operation.case(401, "nobody", role=None)
     if operation.described["x-policy"] in WRITERS:
         yield operation.case(403, "a reader", role="viewer")
+    if operation.described["x-policy"] == "admin":
+        yield operation.case(403, "an editor", role="writer")
     if operation.parameters("path"):
         yield operation.case(404, "not there", path=operation.path(**dict.fromkeys(operation.parameters("path"), NOBODY)))
     if "as_of" in operation.parameters("query"):

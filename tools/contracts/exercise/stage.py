@@ -17,6 +17,7 @@ from shared.testing.answers import Rules, Seen
 from tools.contracts.exercise import bounds, refusals
 from tools.contracts.exercise.asking import Case, ask, body_of
 from tools.contracts.exercise.documents import Operation, operations
+from tools.contracts.story import ENDS
 
 Headers = Mapping[str, str]
 MakeApp = Callable[..., Service]
@@ -123,7 +124,7 @@ class Stage:
     async def perform(self) -> list[Answered]:
         """Everything, in order."""
         async with self.running():
-            await self._examples("DELETE", leave=True)
+            await self._examples(last=False)
             for one in self.operations.values():
                 known = one.statuses
                 await self.ask_all(
@@ -132,7 +133,7 @@ class Stage:
             for scene in self.scenes:
                 await scene(self)
             cursors = {name: await self._cursor(name) for name, one in self.operations.items() if 410 in one.statuses}
-            await self._examples("DELETE", leave=False)
+            await self._examples(last=True)
         await asyncio.to_thread(self._new_epoch)
         async with self.running():
             await self.ask_all(self._stale(name, cursor) for name, cursor in cursors.items())
@@ -143,11 +144,11 @@ class Stage:
         await self._elsewhere()
         return self.record
 
-    async def _examples(self, method: str, *, leave: bool) -> None:
+    async def _examples(self, *, last: bool) -> None:
         every = {**COMMON, **self.examples}
         for name, example in every.items():
             one = self.operations[name]
-            if (one.method == method) is not leave:
+            if (name in ENDS) is last:
                 await self.ask(example_case(one, example))
 
     async def _cursor(self, name: str) -> str:

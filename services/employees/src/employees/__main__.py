@@ -1,9 +1,10 @@
-"""`python -m employees serve|config|migrate|backup|restore|keys`."""
+"""`python -m employees serve|config|migrate|backup|restore|head|verify|keys`."""
 
 import sys
 
 from employees.app import create_app
 from employees.config import Settings
+from employees.store import AUDIT
 from shared.cli import main
 
-sys.exit(main("employees", create_app, Settings))
+sys.exit(main("employees", create_app, Settings, audit=AUDIT))

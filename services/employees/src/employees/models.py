@@ -67,6 +67,9 @@ employees_versions = versions(employees)
 index_versions(employees_versions, "manager_id", "status", "department_key", "username_key", "email_key")
 
 FIELDS = tuple(str(column.name) for column in employees.columns if not column.name.endswith("_key") and column.name != "words")
+KEPT = ("id", "manager_id", "status", "version", "created_at", "updated_at")
+"""What stays of someone who was erased: no personal data, and others' lines and teams would have holes without it."""
+
 WRITABLE = tuple(name for name in FIELDS if name not in ("id", "version", "created_at", "updated_at"))
 
 
@@ -85,3 +88,10 @@ def computed(values: Mapping[str, Any]) -> dict[str, Any]:
         "hired_on_key": values["hired_on"] or "",
         "words": "".join(f" {word}" for word in found),
     }
+
+
+def erased(employee_id: int) -> dict[str, Any]:
+    """What takes the place of the personal columns of someone who is erased; no letter ever reaches `.invalid` (RFC 2606, section 2)."""
+    name = f"erased-{employee_id}"
+    blank = {field: None for field in FIELDS if field not in KEPT} | {"username": name, "email": f"{name}@erased.invalid"}
+    return blank | computed(blank)

@@ -1,4 +1,4 @@
-"""`python -m gateway serve|config|migrate|backup|restore|keys|create-admin|reset-admin [USERNAME]`."""
+"""`python -m gateway serve|config|migrate|backup|restore|head|verify|keys|create-admin|reset-admin [USERNAME]`."""
 
 import asyncio
 import os
@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.admin import ensure_admin, reset_admin
 from gateway.app import create_app
+from gateway.audit import AUDIT
 from gateway.config import Settings, load_settings
 from gateway.passwords import Passwords
 from shared import migrate
@@ -58,7 +59,7 @@ def run(arguments: Sequence[str]) -> int:
             return on_accounts(reset_admin)
         case ["reset-admin", username] if not username.startswith("-"):
             return on_accounts(partial(reset_admin, username=username))
-    return main("gateway", create_app, Settings)
+    return main("gateway", create_app, Settings, audit=AUDIT)
 
 
 if __name__ == "__main__":

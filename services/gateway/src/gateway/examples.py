@@ -62,6 +62,13 @@ _KATHERINE: Final = _employee(
 )
 _RESEARCH: Final = _team(1, "research", "Research")
 _ENGINES: Final = _team(2, "engines", "Analytical engines", parent_id=1)
+_INTACT: Final = {
+    "intact": True,
+    "count": 1,
+    "seq": 1,
+    "hash": "9f1a3c5e7092b4d643f1b6c0e7d98c15a6cbb9de0a3f4a5b7f0f6c8e0e2a4b6d",
+    "fault": None,
+}
 _PART: Final = {"role": "member", "since": "2024-03-01"}
 _TABLE: Final = """team,username,role,since
 research,ada,lead,2024-03-01
@@ -160,5 +167,38 @@ EXAMPLES: Final = {
     ),
     "change_password": Example(body={"current_password": _PASSWORD, "password": "the store and the mill"}, answer=_SESSION),
     "reset_password": Example(path={"account_id": 2}, body={"password": "cards with other holes"}, status=204),
+    "list_audit": Example(
+        query={"actor": "admin", "entity": "account", "from": "2026-11-22T00:00:00Z", "limit": 1},
+        answer={
+            "items": [
+                {
+                    "id": "5d0c8b0a3f1e2d47.2",
+                    "seq": 2,
+                    "at": _WHEN,
+                    "entity": "account",
+                    "entity_id": 2,
+                    "version": 1,
+                    "kind": "created",
+                    "actor": "account:1",
+                    "request_id": "0f28fbe15a35cdf45ce996ce293a9d60",
+                    "digest": "6e7d3a1f7f1d6f2c3d5a2bb2f30c3aee0ba9a1d4a10c7f4b3a5be0f0a6f3b9d2",
+                    "hash": "9f1a3c5e7092b4d643f1b6c0e7d98c15a6cbb9de0a3f4a5b7f0f6c8e0e2a4b6d",
+                    "service": "gateway",
+                    "username": "admin",
+                }
+            ],
+            "next": "p3dYTvPbIjVkMGM4YjBhM2YxZTJkNDciLCJhdWRpdCAtc2VxIl0",
+        },
+        excerpt=True,
+    ),
+    "export_audit": Example(
+        query={"format": "csv"},
+        answer="id,seq,at,entity,entity_id,version,kind,actor,request_id,digest,hash,service,username\r\n",
+        excerpt=True,
+    ),
+    "verify_audit": Example(
+        answer={"intact": True, "employees": _INTACT, "gateway": _INTACT, "teams": _INTACT},
+        excerpt=True,
+    ),
     "log_out": Example(status=204),
 }

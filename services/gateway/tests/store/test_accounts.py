@@ -10,11 +10,12 @@ from gateway import store
 from gateway.errors import NotLoggedIn
 from gateway.models import log, metadata
 from gateway.store import accounts
-from shared.changes import Author, verify
+from shared.changes import Author
 from shared.db import Database
 from shared.errors import Conflict, NotFound, PreconditionFailed, Problem
 from shared.etags import Precondition
 from shared.migrate import engine_of, upgrade
+from shared.verification import verify
 
 AUTHOR = Author("account:1", "request-1")
 ANYHOW = Precondition(None)
@@ -50,7 +51,7 @@ async def test_a_taken_username_is_a_conflict_and_leaves_nothing(db: Database, a
     with pytest.raises(Conflict, match="username"):
         await add("ADA")
     assert await accounts.count_accounts(db) == 1
-    assert await verify(db, log) == 1
+    assert (await verify(db, log, [accounts.ACCOUNTS])).seq == 1
 
 
 async def test_only_one_of_several_first_accounts_is_made(db: Database) -> None:
@@ -103,7 +104,7 @@ async def test_a_password_is_another_generation(db: Database, add: Any) -> None:
     with pytest.raises(NotLoggedIn):
         await db.write(partial(accounts.set_password, account_id=account.id, password_hash="late", author=AUTHOR, generation=1))
     assert await accounts.get_log_in(db, account.id) == found
-    assert await verify(db, log) == 3
+    assert (await verify(db, log, [accounts.ACCOUNTS])).seq == 3
 
 
 async def test_a_feed_disables_the_last_admin_too(db: Database, add: Any) -> None:

@@ -11,8 +11,9 @@ from gateway.models import log
 from gateway.revocations import InDatabase
 from gateway.sessions import SessionCookies, Sessions
 from gateway.store import accounts, sessions
-from shared.changes import Author, verify
+from shared.changes import Author
 from shared.db import Database, Query
+from shared.verification import verify
 
 AUTHOR = Author("account:1", "request-1")
 AT = "2026-11-22T08:00:00.000000Z"
@@ -36,7 +37,7 @@ async def test_a_session_lasts_until_it_is_ended(db: Database, add: Any) -> None
         await db.write(sessions.end_session("a", AUTHOR))
     assert await sessions.find_session(db, "a") is None
     assert await db.all(NOTED) == [(session_id, "created"), (session_id, "deleted")]
-    assert await verify(db, log) == 3
+    assert (await verify(db, log)).seq == 3
 
 
 async def test_sessions_are_ended_one_by_one_and_all_together(db: Database, add: Any) -> None:
@@ -49,7 +50,7 @@ async def test_sessions_are_ended_one_by_one_and_all_together(db: Database, add:
     assert await db.all(DIGESTS) == [("b",), ("d",)]
     await db.write(lambda conn: sessions.end_all(conn, ada.id, AUTHOR))
     assert await db.all(DIGESTS) == [("d",)]
-    assert await verify(db, log) == 2 + 4 + 3
+    assert (await verify(db, log)).seq == 2 + 4 + 3
 
 
 async def test_the_list_has_what_is_in_force(db: Database, add: Any) -> None:

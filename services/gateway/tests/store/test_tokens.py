@@ -7,9 +7,10 @@ from sqlalchemy import text
 
 from gateway.models import log
 from gateway.store import tokens
-from shared.changes import Author, verify
+from shared.changes import Author
 from shared.db import Connection, Database, Query
 from shared.errors import NotFound
+from shared.verification import verify
 
 AUTHOR = Author("account:1", "request-1")
 AT = "2026-11-22T08:00:00.000000Z"
@@ -40,7 +41,7 @@ async def test_a_token_is_found_by_its_digest_until_it_is_revoked(db: Database, 
         with pytest.raises(NotFound):
             await again
     assert (await make(db, account.id, "b"))["id"] == made["id"] + 1, "an id is never given again"
-    assert await verify(db, log) == 4
+    assert (await verify(db, log)).seq == 4
 
 
 async def test_the_list_is_of_one_account_and_some_scopes(db: Database, add: Any) -> None:

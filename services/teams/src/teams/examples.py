@@ -123,6 +123,37 @@ EXAMPLES: Final = {
             }
         ],
     ),
+    "list_audit": Example(
+        query={"entity": "team/1", "from": "2026-11-22T00:00:00Z", "sort": "seq", "limit": 1},
+        answer={
+            "items": [
+                {
+                    "id": "53f901d5bdad26d9.1",
+                    "seq": 1,
+                    "at": _WHEN,
+                    "entity": "team",
+                    "entity_id": 1,
+                    "version": 1,
+                    "kind": "created",
+                    "actor": "account:1",
+                    "request_id": "0f28fbe15a35cdf45ce996ce293a9d60",
+                    "digest": "6e7d3a1f7f1d6f2c3d5a2bb2f30c3aee0ba9a1d4a10c7f4b3a5be0f0a6f3b9d2",
+                    "hash": "43f1b6c0e7d98c15a6cbb9de0a3f4a5b7f0f6c8e0e2a4b6d8f1a3c5e7092b4d6",
+                }
+            ],
+            "next": None,
+        },
+    ),
+    "verify_audit": Example(
+        answer={
+            "intact": True,
+            "count": 1,
+            "seq": 1,
+            "hash": "43f1b6c0e7d98c15a6cbb9de0a3f4a5b7f0f6c8e0e2a4b6d8f1a3c5e7092b4d6",
+            "fault": None,
+        },
+        excerpt=True,
+    ),
     "delete_member": Example(path={"team_id": 3, "employee_id": 3}, status=204),
     "delete_team": Example(path={"team_id": 1}, query={"subteams": "delete"}, status=204),
 }

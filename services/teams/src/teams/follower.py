@@ -39,5 +39,6 @@ def person_of(event: Event[EmployeeState]) -> projection.Person | None:
         return None
     state = event.data
     if event.deleted or state is None:
-        return projection.Person(id_, "", "inactive", True, "", event.seq)
-    return projection.Person(id_, state.username or "", state.status or "inactive", False, state.created_at or "", event.seq)
+        return projection.Person(id_, "", "inactive", True, "", event.seq, event.erased)
+    born = state.created_at or ""
+    return projection.Person(id_, state.username or "", state.status or "inactive", False, born, event.seq, event.erased)

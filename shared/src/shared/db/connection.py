@@ -5,11 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from sqlalchemy import column, delete, insert, select, table
+
 from shared.db.errors import StoreError, Unavailable
 from shared.db.query import Compiled, DialectName, Query
 from shared.db.types import Change
 
 Row = tuple[Any, ...]
+_META = table("meta", column("name"), column("value"))
 
 
 class Driver(Protocol):
@@ -24,8 +27,15 @@ class Driver(Protocol):
     def rows(self, query: Compiled, values: Sequence[Any]) -> list[Row]: ...
     def touch(self, query: Compiled, values: Sequence[Any]) -> int: ...
     def touch_many(self, query: Compiled, values: Sequence[Sequence[Any]]) -> None: ...
+    def scrub(self) -> None: ...
     def close(self) -> None: ...
 
+
+SCRUB = "scrub"
+"""The row of `meta` that stands from a commit that erased something until what was left of it on disk is gone."""
+SCRUB_DUE = Query(select(column("value")).select_from(_META).where(_META.c.name == SCRUB))
+_NOTE_SCRUB = Query(insert(_META).values(name=SCRUB, value="due"))
+SCRUBBED = Query(delete(_META).where(_META.c.name == SCRUB))
 
 _MOST_DEFERRED = 2000
 """Rows that a large unit defers before it writes them."""
@@ -121,6 +131,20 @@ class Connection:
         if self._large_since is not None and sum(map(len, self._deferred.values())) >= _MOST_DEFERRED:
             self.flush()
             del self.logged[self._large_since + _MOST_LOGGED : -1]
+
+    def scrub(self) -> None:
+        """Once this is committed, free the database's files of whatever no row holds any more: for a unit that erased somebody's data.
+
+        Those who wait for this commit are answered after it. Where that fails, or the process ends before, it is done later.
+        """
+        if not self.scrubs:
+            self.memo[SCRUB] = True
+            if self.one(SCRUB_DUE) is None:
+                self.run(_NOTE_SCRUB)
+
+    @property
+    def scrubs(self) -> bool:
+        return SCRUB in self.memo
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

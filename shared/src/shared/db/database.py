@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import bindparam, column, func, select, table
 
-from shared.db.connection import Connection, Driver, Large, Row
+from shared.db.connection import SCRUB_DUE, Connection, Driver, Large, Row
 from shared.db.errors import NotMigrated, StoreError, Unavailable
 from shared.db.query import DialectName, Query
 from shared.db.sqlite import SQLiteDriver, path_of
@@ -92,7 +92,7 @@ class Database:
             await self._readers.close()
             raise NotMigrated(f"the database at {self.safe_url} has no epoch: it was not made by the service's migrate command")
         self.epoch = row[0]
-        self._writer.start()
+        self._writer.start(scrub_due=await self.one(SCRUB_DUE) is not None)
 
     async def close(self) -> None:
         """Commit what waits and disconnect. Reads and writes afterwards raise Unavailable."""

@@ -102,6 +102,10 @@ class PostgreSQLDriver:
         except psycopg.Error as error:
             raise translate(error, query) from error
 
+    def scrub(self) -> None:
+        """Dead rows go; what else the server keeps for a while (its write-ahead log, free space) is its operator's."""
+        self._send(b"VACUUM")
+
     def close(self) -> None:
         self._connection.close()
 

@@ -119,5 +119,15 @@ class SQLiteDriver:
         except sqlite3.Error as error:
             raise translate(error, query) from error
 
+    def scrub(self) -> None:
+        """A new file without the free space of the old one, and no write-ahead log, for both keep what was deleted."""
+        self.command("VACUUM")
+        try:
+            busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            raise Unavailable(f"SQLite: {error}") from error
+        if busy:
+            raise Unavailable("SQLite: somebody reads the write-ahead log, so it can't be emptied now")
+
     def close(self) -> None:
         self._connection.close()

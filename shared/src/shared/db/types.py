@@ -30,6 +30,6 @@ class Change:
     entity: str
     entity_id: int
     version: int
-    kind: Literal["created", "updated", "deleted"]
+    kind: Literal["created", "updated", "deleted", "erased"]
     actor: str
     request_id: str

@@ -1,20 +1,25 @@
 """Group commit: one thread per process runs all waiting units in one transaction and answers after its commit."""
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from shared.db.connection import Connection, Driver
+from shared.db.connection import SCRUBBED, Connection, Driver
 from shared.db.errors import StoreError, Unavailable
 from shared.db.types import Change
 
+_LOG = logging.getLogger(__name__)
 _MOST = 256
 """Units of one transaction, at most."""
 _LONGEST = 0.05
 """Seconds after which a transaction takes no further unit: a long one must not hold back the answers of short ones."""
+
+_SCRUB_AGAIN = 30.0
+"""Seconds until the files are scrubbed again, when they could not be because somebody read them, or were full."""
 
 Unit = Callable[[Connection], Any]
 Answers = list[tuple["asyncio.Future[Any]", Any, BaseException | None]]
@@ -31,8 +36,11 @@ class Writer:
         self._waiting: SimpleQueue[tuple[Unit, asyncio.Future[Any]] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._scrub_at: float | None = None
 
-    def start(self) -> None:
+    def start(self, *, scrub_due: bool = False) -> None:
+        """`scrub_due`: something was erased, and its process ended before it was gone from the files."""
+        self._scrub_at = 0.0 if scrub_due else None
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
         self._thread.start()
@@ -56,7 +64,8 @@ class Writer:
         return await future
 
     def _work(self) -> None:
-        while (job := self._waiting.get()) is not None:
+        self._scrub()
+        while (job := self._take()) is not None:
             answers: Answers = []
             logged: list[Change] = []
             try:
@@ -64,6 +73,7 @@ class Writer:
             except BaseException as error:
                 self._drop()
                 answers = [(future, None, _same(error)) for future, _, _ in answers]
+            self._scrub()
             self._tell(answers, logged)
         self._drop()
 
@@ -82,7 +92,35 @@ class Writer:
             next_job = self._next(len(answers), until)
         connection.flush()
         driver.commit()
+        if connection.scrubs:
+            self._scrub_at = 0.0
         return connection.logged
+
+    def _take(self) -> "tuple[Unit, asyncio.Future[Any]] | None":
+        """The next job. While the files are to be scrubbed, that is tried again meanwhile."""
+        while self._scrub_at is not None:
+            try:
+                return self._waiting.get(timeout=max(0.0, self._scrub_at - time.monotonic()))
+            except Empty:
+                self._scrub()
+        return self._waiting.get()
+
+    def _scrub(self) -> None:
+        """Free the files of what was erased, if that is due. Where it fails it is so again after a while."""
+        if self._scrub_at is None or time.monotonic() < self._scrub_at:
+            return
+        try:
+            driver = self._driver = self._driver or self._connect()
+            driver.scrub()
+            driver.begin()
+            done = SCRUBBED.compiled(driver.dialect)
+            driver.touch(done, done.bind({}))
+            driver.commit()
+            self._scrub_at = None
+        except Exception as error:  # whatever it is, it must end neither the thread nor anybody's write
+            _LOG.warning("the files can't be freed of what was erased yet: %s", error)
+            self._drop()
+            self._scrub_at = time.monotonic() + _SCRUB_AGAIN
 
     def _begin(self) -> Driver:
         """Begin a transaction; on a new connection if the one from last time is gone, for nothing is lost with it."""

@@ -14,7 +14,7 @@ Send = Callable[[str, str, bytes | None, dict[str, str]], Awaitable[tuple[int, b
 """Sends method, target, body and headers; gives status and body."""
 
 _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
-_EACH_TIME: Final = ("actor", "actor_name", "requestid", "request_id")
+_EACH_TIME: Final = ("actor", "actor_name", "requestid", "request_id", "digest", "hash")
 
 
 def operations(document: Document) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
@@ -60,7 +60,7 @@ def _is_alike(content: bytes, example: Example) -> bool:
 
 
 def _without_chance(value: Any, name: str = "") -> Any:
-    """A document without what differs each time: times, cursors, ids of events, who and which request."""
+    """A document without what differs each time: times, cursors, ids of events, digests, who and which request."""
     if isinstance(value, dict):
         return {key: _without_chance(inner, key) for key, inner in value.items()}
     if isinstance(value, list):

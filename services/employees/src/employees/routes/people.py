@@ -15,11 +15,14 @@ from shared.etags import check_conditions, if_match, not_modified
 from shared.idempotency import Answer
 from shared.json import encode
 from shared.listing import only, respond_page
-from shared.operations import READ, WRITE, operation
+from shared.operations import ADMIN, READ, WRITE, operation
 from shared.responses import answered, no_content, respond
 from shared.timeline import refuse_present_only
 
 blueprint = Blueprint("people", __name__)
+ERASING: Final = 300.0
+"""Seconds that erasing someone may take: freeing the files of what they held writes all of them anew."""
+
 FIELDS: Final = Employee.__struct_fields__
 _VERSION: Final = FIELDS.index("version")
 
@@ -42,8 +45,7 @@ async def create_employee(body: EmployeeBody) -> Response:
     values, who = _values(body), author()
 
     def unit(conn: Connection) -> Answer:
-        added = present(people.add(conn, values, who))
-        return Answer(201, encode(added), {"Location": f"/v1/employees/{added.id}", "ETag": f'"{added.version}"'})
+        return _created(present(people.add(conn, values, who)))
 
     return answered(await ONCE.write_once(database(), await idempotency_key(), unit))
 
@@ -88,9 +90,31 @@ async def delete_employee(employee_id: int, query: LeaveQuery) -> Response:
     return no_content()
 
 
+@blueprint.post("/v1/employees/<int:employee_id>/erase")
+@operation(allow=ADMIN, query=LeaveQuery, responses={204: None}, problems={409: HasReports, 422: None}, budget=ERASING)
+async def erase_employee(employee_id: int, query: LeaveQuery) -> Response:
+    """Erase someone's personal data, in every state and copy that is kept; an inactive stub stays. Repeating it changes nothing.
+
+    `reassign_reports_to` says what becomes of those who report to them.
+    """
+    who = author()
+
+    def unit(conn: Connection) -> None:
+        stub = people.erase(conn, employee_id, who, query.reassign_reports_to)
+        ONCE.replace(conn, f"/v1/employees/{employee_id}", _created(present(stub)))
+
+    await database().write(unit, large=True)
+    return no_content()
+
+
 def present(record: dict[str, Any]) -> Employee:
     """A stored record as it is answered."""
     return Employee(*[record[name] for name in FIELDS])
+
+
+def _created(added: Employee) -> Answer:
+    """How a new employee is answered."""
+    return Answer(201, encode(added), {"Location": f"/v1/employees/{added.id}", "ETag": f'"{added.version}"'})
 
 
 async def _change(employee_id: int, values: dict[str, Any], query: LeaveQuery) -> Response:

@@ -10,10 +10,13 @@ history  what has happened to one of them
 """
 
 from employees.models import FIELDS, employees_versions, log
+from employees.store.people import RECORDS
+from shared.audit import Audit
 from shared.feed import Feed, FeedEntity
 from shared.idempotency import Idempotency
 
 FEED = Feed("/employees", log, {"employee": FeedEntity(employees_versions, FIELDS)})
 ONCE = Idempotency(log)
+AUDIT = Audit(log, [RECORDS])
 
-__all__ = ["FEED", "ONCE"]
+__all__ = ["AUDIT", "FEED", "ONCE"]

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from sqlalchemy import and_, bindparam, delete, insert, select
 
 from employees import errors
-from employees.models import FIELDS, WRITABLE, computed, employee_tokens, employees, employees_versions, log
+from employees.models import FIELDS, WRITABLE, computed, employee_tokens, employees, employees_versions, erased, log
 from employees.store import lines, lists, rules
 from shared.changes import Author
 from shared.db import Connection, Query, Reader, any_of
@@ -19,7 +19,7 @@ Values = Mapping[str, Any]
 Heir = int | Literal["none"] | None
 """Who gets the reports of someone who leaves: an employee, nobody ("none"), or not told."""
 
-RECORDS = Records("employee", employees, employees_versions, log, computed)
+RECORDS = Records("employee", employees, employees_versions, log, computed, erased)
 
 _GET = Timed(lambda people: select(*(people.c[name] for name in FIELDS)).where(people.c.id == bindparam("id")), lists.EMPLOYEES)
 _ADD_TOKEN = Query(insert(employee_tokens))
@@ -66,6 +66,26 @@ def remove(conn: Connection, employee_id: int, author: Author, condition: Precon
     hand_over(conn, employee_id, heir, author)
     write_words(conn, employee_id, before["words"], "")
     RECORDS.remove(conn, before, author)
+
+
+def erase(conn: Connection, employee_id: int, author: Author, heir: Heir = None) -> dict[str, Any]:
+    """Blank all that is kept of someone, in every state; they stay as an inactive stub, which is returned. Who was deleted stays so.
+
+    Runs in a `large` unit. Raises NotFound, Conflict (reports and no heir, or a stub's name that is taken), Invalid (an unfit heir).
+    """
+    before = RECORDS.get(conn, employee_id)
+    stub = {"status": "inactive", "manager_id": None}
+    if before is not None:
+        if before["status"] == "active":
+            hand_over(conn, employee_id, heir, author)
+        rules.check(conn, {**before, **erased(employee_id), **stub}, before)
+    after = RECORDS.erase(conn, employee_id, stub, author)
+    if after is None:
+        raise unknown(employee_id)
+    if before is not None:
+        write_words(conn, employee_id, before["words"], after["words"])
+    conn.scrub()
+    return after
 
 
 def hand_over(conn: Connection, leaver: int, heir: Heir, author: Author) -> None:

@@ -12,14 +12,18 @@ from typing import Any, Final
 
 from gateway.clients.answers import Employee, ExportedMembership, Membership, Page, Person, Placed, Staff, StaffState, Team
 from gateway.resilience import LaneName
+from shared.audit import VERIFY_BUDGET, AuditCheck, AuditPage
 from shared.feed import BUDGET
 from shared.feedclient import ASKS, Event
+from shared.operations import ADMIN, READ, WRITE, Limit, Policy
 from shared.operations import FEED as OF_FEEDS
-from shared.operations import READ, WRITE, Limit, Policy
 from shared.transfers import ImportReport
 
 TRANSFER: Final = math.inf
 """The budget of imports and exports: they last as long as bytes move, unless the caller grants less."""
+
+ERASING: Final = 300.0
+"""Seconds that erasing someone may take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,26 @@ FEED: Final = Rule(
     name="list_changes", path="/v1/changes", allow=OF_FEEDS, public=False, asks=ASKS, reads=(list[Event[StaffState]],), budget=BUDGET
 )
 """Read by a client of its own (`clients.feed`), which waits for news."""
+AUDIT: Final = (
+    Rule(
+        name="list_audit",
+        path="/v1/audit",
+        allow=ADMIN,
+        public=False,
+        asks=("actor", "cursor", "entity", "from", "limit", "sort", "to"),
+        reads=(AuditPage,),
+    ),
+    Rule(
+        name="verify_audit",
+        path="/v1/audit/verify",
+        allow=ADMIN,
+        public=False,
+        asks=("head",),
+        reads=(AuditCheck,),
+        budget=VERIFY_BUDGET,
+    ),
+)
+"""What every service has for its log."""
 
 EMPLOYEES: Final = (
     Rule(
@@ -66,6 +90,7 @@ EMPLOYEES: Final = (
     Rule(name="replace_employee", path="/v1/employees/<int:employee_id>", method="PUT", allow=WRITE),
     Rule(name="patch_employee", path="/v1/employees/<int:employee_id>", method="PATCH", allow=WRITE),
     Rule(name="delete_employee", path="/v1/employees/<int:employee_id>", method="DELETE", allow=WRITE),
+    Rule(name="erase_employee", path="/v1/employees/<int:employee_id>/erase", method="POST", allow=ADMIN, budget=ERASING),
     Rule(
         name="list_reports",
         path="/v1/employees/<int:employee_id>/reports",
@@ -77,6 +102,7 @@ EMPLOYEES: Final = (
     Rule(name="import_employees", path="/v1/employees/import", method="POST", allow=WRITE, budget=TRANSFER, lane="transfers"),
     Rule(name="export_employees", path="/v1/employees/export", budget=TRANSFER, lane="transfers"),
     FEED,
+    *AUDIT,
 )
 
 TEAMS: Final = (
@@ -117,6 +143,7 @@ TEAMS: Final = (
         budget=TRANSFER,
         lane="transfers",
     ),
+    *AUDIT,
 )
 
 UPSTREAMS: Final[dict[str, tuple[Rule, ...]]] = {"employees": EMPLOYEES, "teams": TEAMS}

@@ -1,7 +1,15 @@
 """The gateway's own endpoints."""
 
-from gateway.routes import accounts, directory, memberships, session, sessions, tokens
+from gateway.routes import accounts, audit, directory, memberships, session, sessions, tokens
 
-BLUEPRINTS = (session.blueprint, sessions.blueprint, tokens.blueprint, accounts.blueprint, directory.blueprint, memberships.blueprint)
+BLUEPRINTS = (
+    session.blueprint,
+    sessions.blueprint,
+    tokens.blueprint,
+    accounts.blueprint,
+    directory.blueprint,
+    memberships.blueprint,
+    audit.blueprint,
+)
 
 __all__ = ["BLUEPRINTS"]

@@ -23,7 +23,7 @@ _CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An employee as of the change `seq`, made at `born`; of someone deleted only the id need be known."""
+    """An employee as of the change `seq`, made at `born`; of someone deleted only the id need be known. `erased` means: here too."""
 
     employee_id: int
     username: str
@@ -31,6 +31,7 @@ class Person:
     deleted: bool
     born: str
     seq: int
+    erased: bool = False
 
     @property
     def is_away(self) -> bool:
@@ -75,7 +76,11 @@ def apply(conn: Connection, at: Position, events: Sequence[Person], cursor: str,
         before, reading = known.get(event.employee_id, (None, 0))
         if before is not None and reading == at.reading and before.seq >= event.seq:
             continue
-        after = replace(event, username=before.username, status=before.status, born=before.born) if event.deleted and before else event
+        after = event
+        if event.deleted and before is not None:
+            after = replace(event, username="" if event.erased else before.username, status=before.status, born=before.born)
+        if event.erased:
+            conn.scrub()
         if after.deleted or (before is not None and after.born != before.born):
             gone.add(event.employee_id)  # deleted, or an id that a restored directory has given to someone else
         known[event.employee_id] = after, at.reading

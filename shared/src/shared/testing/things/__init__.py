@@ -44,7 +44,14 @@ def _keys(thing: Mapping[str, Any]) -> dict[str, Any]:
 
 
 FIELDS = ("id", "name", "code", "owner_id", "amount", "open", "version", "created_at", "updated_at")
-records = Records("thing", things, things_versions, log, _keys)
+
+
+def _erased(id_: int) -> dict[str, Any]:
+    """A thing's name and amount are taken for personal; its code stays."""
+    return {"name": f"erased-{id_}", "amount": None, "name_key": f"erased-{id_}"}
+
+
+records = Records("thing", things, things_versions, log, _keys, _erased)
 snapshot = Snapshot(select(*(things_versions.c[name] for name in records.columns)), things_versions)
 """Rows like those of `things`."""
 feed = Feed("/things", log, {"thing": FeedEntity(things_versions, FIELDS)})
