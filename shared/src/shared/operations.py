@@ -90,6 +90,10 @@ class Operation:
     timed: bool
     told: Told
 
+    def __post_init__(self) -> None:
+        """Raise TypeError for a query or a body that would pass over unknown fields."""
+        _demand_strict(self.query, *(get_args(self.body) or (self.body,)))
+
     @property
     def kind(self) -> Kind | None:
         """What it is to `shared.shedding` besides a read or a write: what waits is a feed, what has no end of its own a transfer."""
@@ -124,7 +128,6 @@ def operation(
     members of its own. One that is `deprecated` since a day says so in its answers and in the document, and from which day on it may be
     gone (`sunset`). `told` is for the document alone.
     """
-    _demand_strict(query, *(get_args(body) or (body,)))
 
     def declare(view: View) -> View:
         view.operation = Operation(  # type: ignore[attr-defined]  # data on the function: no wrapper, no cost per request
