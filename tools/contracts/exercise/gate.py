@@ -5,7 +5,7 @@ refuse, break, are silent or are not there, too often, without its database, and
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -24,6 +24,8 @@ from tools.contracts.exercise.upstream import Misbehaving
 from tools.contracts.story import ENDS, LEAVES, story
 
 PASSWORD: Final = "mind the analytical engine"  # noqa: S105 - of accounts that last as long as a test
+FEW: Final = 10
+"""Operations that may fail before the gateway's breaker opens."""
 SHORTLY: Final = {refusals.TIMEOUT: "200"}
 FOREIGN: Final = {"sec-fetch-site": "cross-site"}
 LAST: Final = (*ENDS, *LEAVES)
@@ -116,23 +118,27 @@ class Gate:
     async def _behind_trouble(self) -> None:
         """Another gateway, before services that are of no use."""
         theirs = [one for one in self.operations.values() if 502 in one.statuses]
-        passed = [one for one in theirs if "x-upstream" in one.described]
         upstream = Misbehaving()
         async with upstream.serving():
-            for upstream.mood in (403, 502, 500, 504):  # each before a gateway of its own, whose breaker is closed yet
-                self.app = self.door.make(employees_url=upstream.url, teams_url=upstream.url)
-                async with self.app.test_app():
-                    if upstream.mood == 504:
-                        await asyncio.gather(*(self.ask(one.case(504, "a silent service", headers=SHORTLY)) for one in theirs))
-                    elif upstream.mood == 500:
-                        await self.ask_all(one.case(500, "a service that is broken", query={}) for one in passed)
-                    else:
-                        await self.ask_all(one.case(upstream.mood, "a service that refuses, or talks rubbish") for one in theirs)
+            for upstream.mood in (403, 502, 500, 504):
+                for start in range(0, len(theirs), FEW):
+                    self.app = self.door.make(employees_url=upstream.url, teams_url=upstream.url)
+                    async with self.app.test_app():
+                        await self._in_the_mood(upstream.mood, theirs[start : start + FEW])
         self.app = self.door.make()
         async with self.app.test_app():
             await self.ask_all(one.case(503, "a service that is not there") for one in theirs)
             break_views(self.app)
             await self.ask_all(one.case(500, "broken within") for one in self.operations.values() if "x-upstream" not in one.described)
+
+    async def _in_the_mood(self, mood: int, theirs: Sequence[Operation]) -> None:
+        """A few operations of a gateway whose breaker is closed yet."""
+        if mood == 504:
+            await asyncio.gather(*(self.ask(one.case(504, "a silent service", headers=SHORTLY)) for one in theirs))
+        elif mood == 500:
+            await self.ask_all(one.case(500, "a service that is broken", query={}) for one in theirs if "x-upstream" in one.described)
+        else:
+            await self.ask_all(one.case(mood, "a service that refuses, or talks rubbish") for one in theirs)
 
     async def _too_often(self) -> None:
         """One request a minute is allowed; the first of each two may be the first of another minute."""
