@@ -101,16 +101,17 @@ def export_operation(
     query: type[msgspec.Struct] = ExportQuery,
     timed: bool = True,
 ) -> Callable[[View], View]:
-    """`@operation` of an export, likewise; it is `timed` unless the view sees to `as_of` itself, or there is none."""
+    """`@operation` of an export, likewise; it is `timed` unless the view sees to `as_of` itself, or the query has none."""
+    has_past = "as_of" in query.__struct_fields__
     return operation(
         allow=allow,
         query=query,
         responses={200: bytes},
         response_types=TABLE_TYPES,
         form=row,
-        problems=(406, 422, *problems),
+        problems=(406, *((422,) if has_past else ()), *problems),
         budget=math.inf,
-        timed=timed,
+        timed=timed and has_past,
     )
 
 

@@ -37,7 +37,7 @@ async def list_audit(query: MergedAuditQuery) -> Response:
 
 
 @blueprint.get("/v1/audit/export")
-@export_operation(AuditEntry, (400, *UPSTREAM), allow=ADMIN, query=AuditExport, timed=False)
+@export_operation(AuditEntry, (400, *UPSTREAM), allow=ADMIN, query=AuditExport)
 async def export_audit(query: AuditExport) -> Response:
     """All of it as a table, the oldest first: what there is when it begins."""
     db, asked = database(), await _asked(query)
