@@ -25,6 +25,7 @@ class ChangesQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     after: Annotated[str, Meta(min_length=1, max_length=200, description="The id of the last event that was seen.")] | None = None
     wait: Annotated[int, Meta(ge=0, le=60, description="Seconds to wait for the next change when there is none yet.")] = 0
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+    last: Annotated[bool, Meta(description="Only the newest change, if there is one: to read on from there, not from the beginning.")] = False
 
 
 class Event(msgspec.Struct):
@@ -62,6 +63,13 @@ class Feed:
         self._log = log
         self._entities = entities
         self._states = {name: Query(_states_between(entity.versions)) for name, entity in entities.items()}
+
+    async def answer(self, db: Database, query: ChangesQuery) -> list[dict[str, Any]]:
+        """What a request asks for. Raises as `read` does."""
+        if not query.last:
+            return await self.read(db, query.after, query.limit, query.wait)
+        seq = await db.last_change()
+        return await self.read(db, f"{db.epoch}.{seq - 1}", 1) if seq else []
 
     async def read(self, db: Database, after: str | None, limit: int = 100, wait: float = 0.0) -> list[dict[str, Any]]:
         """The events after a cursor (None: from the first), at most ``limit``, in commit order.

@@ -1,7 +1,8 @@
 """Reading the feed of another service (`shared.feed` serves it): over a pool of kept connections, signed, and never in pieces."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Final, Generic, TypeVar
 from urllib.parse import urlencode
 
@@ -60,23 +61,34 @@ def seq_of(cursor: str) -> int:
     return int(cursor.rpartition(".")[2])
 
 
+def check_order(places: list[int]) -> None:
+    """Raise ValueError unless each place comes after the one before."""
+    if any(place <= before for before, place in pairwise(places)):
+        raise ValueError("the events are out of order")
+
+
 class FeedClient(Generic[State]):
     """The feed at a `path` of the service at `origin`. Making one connects to nothing.
 
-    `state` is what is read of a record; `bearer` gives the assertion of who asks, and is None where nobody need say.
+    `state` is what is read of a record; `bearer` gives the assertion of who asks, and is None where nobody need say; `size` is how many
+    requests there may be at a time.
     """
 
-    def __init__(self, origin: str, path: str, state: type[State], bearer: Callable[[], str] | None) -> None:
+    def __init__(self, origin: str, path: str, state: type[State], bearer: Callable[[], str] | None, *, size: int = 2) -> None:
         self._path = path
         self._bearer = bearer
-        self._pool = Pool(origin, size=2)
+        self._pool = Pool(origin, size=size)
         transport = PoolTransport(self._pool, max_body=MAX_BODY)
         self._client = httpx.AsyncClient(transport=transport, base_url=self._pool.base_url, trust_env=False, follow_redirects=False)
         self._decode = msgspec.json.Decoder(list[Event[state]]).decode  # type: ignore[valid-type]  # a type that is known when it runs
 
     async def changes(self, after: str | None, *, wait: int) -> list[Event[State]]:
         """The events after a cursor (None: from the first), waiting for the first one up to `wait` seconds. Raises FeedGone, FeedFault."""
-        query = {name: value for name, value in zip(ASKS, (after, wait, BATCH), strict=True) if value is not None}
+        return self._events(await self.fetch({"wait": wait, "limit": BATCH} | ({} if after is None else {"after": after})))
+
+    async def fetch(self, query: Mapping[str, str | int]) -> bytes:
+        """The answer to a query, a batch of events as it came. Raises FeedGone, FeedFault."""
+        wait = int(query.get("wait", 0))
         deadline = asyncio.get_running_loop().time() + wait + PATIENCE
         try:
             response = await self._client.get(
@@ -93,16 +105,14 @@ class FeedClient(Generic[State]):
             raise FeedFault(f"status {response.status_code}")
         if response.headers.get("content-type", "").partition(";")[0] != MEDIA_TYPE:
             raise FeedFault("the answer is no batch of events")
-        return self._events(response.content)
+        return response.content
 
     def _events(self, content: bytes) -> list[Event[State]]:
         try:
             events = self._decode(content)
-            places = [event.seq for event in events]
+            check_order([event.seq for event in events])
         except (msgspec.MsgspecError, ValueError) as error:
             raise FeedFault(f"the answer is no batch of events: {error}") from error
-        if places != sorted(set(places)):
-            raise FeedFault("the events are out of order")
         return events
 
     def _headers(self) -> dict[str, str]:

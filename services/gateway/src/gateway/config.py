@@ -33,6 +33,8 @@ class Settings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields
     origins: tuple[str, ...] = ()
     admin_password_file: str = "var/admin-password"  # noqa: S105 - a path
     pool_size: Annotated[int, Meta(ge=1, le=1_000)] = 80
+    feed_streams: Annotated[int, Meta(ge=1, le=100_000)] = 1_000
+    """How many readers one process streams changes to at a time."""
     connect_timeout_ms: Annotated[int, Meta(ge=10, le=10_000)] = 250
 
 

@@ -146,6 +146,11 @@ class Sessions:
         since = seconds(row.created_at)
         return Session(digest, row.account_id, caller, claims, since, since + self._absolute)
 
+    async def lasts(self, session: Session) -> bool:
+        """Whether a session is still in force, by the database; that one asks is no use of it. Raises StoreError."""
+        row = await store.find_session(self._db, session.digest)
+        return row is not None and self._in_force(row, session.claims, seconds(row.seen_at), self._clock())
+
     async def begin(self, account: store.LogIn, *, ending: Session | None) -> Session:
         """A new session, its row stored and that of `ending` gone. Raises WrongCredentials when the account has changed meanwhile."""
         session_id, now = secrets.token_urlsafe(16), self._clock()

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway.clients.answers import Employee, ExportedMembership, Membership, Page, Person, Placed, Team
-from shared.operations import READ, WRITE, Policy
+from gateway.clients.answers import Employee, ExportedMembership, Head, Membership, Page, Person, Placed, Team
+from shared.feedclient import ASKS
+from shared.operations import FEED, READ, WRITE, Policy
 from shared.transfers import ImportReport
 
 TRANSFER: Final = math.inf
@@ -41,7 +42,11 @@ class Rule:
     """Seconds; None means the deadline of ordinary requests, infinity none but that bytes move."""
 
 
+CHANGES: Final = Rule(name="list_changes", path="/v1/changes", allow=FEED, public=False, asks=(*ASKS, "last"), reads=(list[Head],))
+"""The feed of a service: the public reads both as one, at the gateway."""
+
 EMPLOYEES: Final = (
+    CHANGES,
     Rule(
         name="list_employees",
         path="/v1/employees",
@@ -65,6 +70,7 @@ EMPLOYEES: Final = (
 )
 
 TEAMS: Final = (
+    CHANGES,
     Rule(name="list_teams", path="/v1/teams", asks=("id", "limit", "q"), reads=(Page[Team],)),
     Rule(name="create_team", path="/v1/teams", method="POST", allow=WRITE),
     Rule(name="get_team", path="/v1/teams/<int:team_id>", detour="expand", reads=(Team,)),
