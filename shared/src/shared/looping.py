@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+from contextvars import Context
 from typing import Any, Final
 
 from shared.db import StoreError
@@ -40,7 +41,7 @@ class Looped:
         return self._failures > 0
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name=self._doing)
+        self._task = asyncio.create_task(self._run(), name=self._doing, context=Context())  # on nobody's behalf, also in the log
 
     async def stop(self) -> None:
         """End it; a unit that is being written is finished."""

@@ -13,11 +13,10 @@ from gateway.admin import ensure_admin
 from gateway.clients import UPSTREAMS, Rule, Upstream, public_rules
 from gateway.config import Settings
 from gateway.contract import CONTRACT
-from gateway.clients.feeds import ServiceFeed
 from gateway.edge import GatewayEdge, Policies, Route, Table, own_routes, routes_of
 from gateway.errors import NotLoggedIn
-from gateway.feed import Merged, Streams
 from gateway.forward import Forwarder
+from gateway.outlets import Outlets
 from gateway.passwords import Passwords
 from gateway.routes import BLUEPRINTS
 from gateway.routes.context import EXTENSION, Parts
@@ -45,11 +44,11 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
     cookies = SessionCookies(config.session_keys(settings))
     sessions = Sessions(db, cookies, idle=settings.session_idle, absolute=settings.session_absolute, clock=clock, log=log)
     minter = Minter(ISSUER, settings.signing_key)
-    origins = {"employees": settings.employees_url, "teams": settings.teams_url}
-    pools = {name: _pool(settings, origin) for name, origin in origins.items()}
+    pools = {"employees": _pool(settings, settings.employees_url), "teams": _pool(settings, settings.teams_url)}
     bearers = {name: partial(_bearer, minter, name) for name in UPSTREAMS}
     upstreams = {name: Upstream(name, rules, pools[name], bearers[name]) for name, rules in UPSTREAMS.items()}
     edge = GatewayEdge(sessions, {name: Forwarder(pool, name, bearers[name]) for name, pool in pools.items()}, _policies(settings), log)
+    outlets = Outlets(settings, db, bearers, log)
     app = create_service(
         "gateway",
         settings,
@@ -57,6 +56,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
         description=DESCRIPTION,
         identify=_caller,
         checks={"database": db.ping},
+        details=outlets.details,
         session_interface=cookies,
         middleware=edge.before,
         contract=CONTRACT,
@@ -65,9 +65,8 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
     )
     _harden_cookie(app)
     edge.table = Table(routes_of(_own_routes(app)))
-    feed = Merged({name: ServiceFeed(origin, bearers[name]) for name, origin in origins.items()}, log)
-    streams = Streams(settings.feed_streams)
-    parts = Parts(upstreams["employees"], upstreams["teams"], sessions, Passwords(), feed, streams, cookies.conceal)
+    outlets.measure(app.extensions["metrics"])
+    parts = Parts(upstreams["employees"], upstreams["teams"], sessions, Passwords(), outlets, cookies.conceal)
     app.extensions[EXTENSION] = parts
     _live(app, db, parts, settings)
     return app
@@ -79,11 +78,12 @@ def _live(app: Quart, db: Database, parts: Parts, settings: Settings) -> None:
     async def prepare() -> None:
         await ensure_admin(db, parts.passwords, settings)
         await parts.passwords.warm()
+        await parts.outlets.start()
 
     async def finish() -> None:
+        await parts.outlets.stop()
         await parts.sessions.close()
         parts.passwords.close()
-        await parts.feed.stop()
         for service in (parts.employees, parts.teams):
             await service.close()
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from shared.errors import BadRequest
-from shared.feedclient import seq_of
 
 NOTHING: Final = "-"
 _PLACE: Final = r"(-|[0-9A-Za-z]{1,64}\.[0-9]{1,18})"
@@ -44,14 +43,3 @@ class Vector:
         """The same with another place in one service's feed."""
         changed: dict[str, Any] = {service: place}
         return replace(self, **changed)
-
-    def later(self, other: "Vector") -> "Vector":
-        """Of each service the later place; its own where the epochs differ, since then nothing says which is later."""
-        return Vector(_later(self.employees, other.employees), _later(self.teams, other.teams))
-
-
-def _later(mine: str | None, theirs: str | None) -> str | None:
-    if mine is None or theirs is None:
-        return mine or theirs
-    same = mine.partition(".")[0] == theirs.partition(".")[0]
-    return theirs if same and seq_of(theirs) > seq_of(mine) else mine

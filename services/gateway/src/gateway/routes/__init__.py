@@ -1,7 +1,7 @@
 """The gateway's own endpoints."""
 
-from gateway.routes import accounts, changes, directory, memberships, session
+from gateway.routes import accounts, changes, directory, memberships, session, webhooks
 
-BLUEPRINTS = (session.blueprint, accounts.blueprint, changes.blueprint, directory.blueprint, memberships.blueprint)
+BLUEPRINTS = (session.blueprint, accounts.blueprint, changes.blueprint, directory.blueprint, memberships.blueprint, webhooks.blueprint)
 
 __all__ = ["BLUEPRINTS"]

@@ -49,7 +49,7 @@ async def list_changes(query: FeedQuery) -> Response:
     if _wants_stream():
         return await _stream(query)
     at = await _place(query.after, "after")
-    feed = gateway().feed
+    feed = gateway().outlets.feed
     batch = await feed.read(at, query.entity or EVERYTHING, limit=query.limit, wait=query.wait)
     strict = wants_all()
     if strict or not batch.events:
@@ -70,7 +70,7 @@ def _wants_stream() -> bool:
 async def _place(given: str | None, field: str) -> Vector:
     """Where to read on. Raises BadRequest, ServiceUnavailable."""
     if given == NOW:
-        return await gateway().feed.newest()
+        return await gateway().outlets.feed.newest()
     return Vector() if given is None else Vector.parse(given, field)
 
 
@@ -85,7 +85,7 @@ def _complete(batch: Batch) -> dict[str, str]:
 
 async def _stream(query: FeedQuery) -> Response:
     """The stream from its first batch on: what is wrong with the cursor is a problem, not an event."""
-    parts, now = gateway(), exchange()
+    parts, now = gateway().outlets, exchange()
     seen = request.headers.get(LAST_SEEN)
     at = await _place(query.after, "after") if seen is None else Vector.parse(seen, LAST_SEEN)
     entities = query.entity or EVERYTHING

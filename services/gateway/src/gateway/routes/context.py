@@ -8,7 +8,7 @@ from quart import Response, current_app, request
 
 from gateway.clients import Ask, Upstream
 from gateway.edge.deadlines import for_services
-from gateway.feed import Merged, Streams
+from gateway.outlets import Outlets
 from gateway.passwords import Passwords
 from gateway.sessions import SCOPE_KEY, Session, Sessions
 from gateway.views import Joined
@@ -26,8 +26,7 @@ class Parts:
     teams: Upstream
     sessions: Sessions
     passwords: Passwords
-    feed: Merged
-    streams: Streams
+    outlets: Outlets
     conceal: Callable[[str], str]
     """A keyed digest: equal for equal texts, and useless to whoever lacks the key."""
 
