@@ -25,7 +25,7 @@ class ChangesQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     after: Annotated[str, Meta(min_length=1, max_length=200, description="The id of the last event that was seen.")] | None = None
     wait: Annotated[int, Meta(ge=0, le=60, description="Seconds to wait for the next change when there is none yet.")] = 0
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
-    last: Annotated[bool, Meta(description="Only the newest change, if there is one: to read on from there, not from the beginning.")] = False
+    last: Annotated[bool, Meta(description="Only the newest change, if there is one: to read on from there.")] = False
 
 
 class Event(msgspec.Struct):

@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from sqlalchemy import BigInteger, Boolean, Column, MetaData, Table, Text, bindparam, insert, select, update
 
-from shared.db import Connection, Database, Query, StoreError
+from shared.db import Connection, Database, Query
 from shared.feedclient import Event, FeedClient, FeedFault, FeedGone, seq_of
 from shared.looping import Looped
 

@@ -90,11 +90,13 @@ _OTHER: Final[dict[str, Any]] = {
     "create_employee": {"username": "once", "email": "once@example.org"},
     "create_team": {"slug": "once"},
     "create_account": {"username": "once"},
+    "create_webhook": {"description": "once"},
 }
 _ELSE: Final[dict[str, Any]] = {
     "create_employee": {"username": "twice"},
     "create_team": {"slug": "twice"},
     "create_account": {"username": "twice"},
+    "create_webhook": {"description": "twice"},
 }
 
 

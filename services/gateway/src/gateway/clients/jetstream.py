@@ -77,7 +77,7 @@ class EventStream:
             message = await stream.get_last_msg(self.name, f"{self._prefix}.>")
         except NotFoundError:
             return None
-        return (message.headers or {}).get(CURSOR, "")
+        return str((message.headers or {}).get(CURSOR, ""))
 
 
 async def _tell_nobody(error: Any) -> None:

@@ -62,9 +62,9 @@ class Receivers:
         except (httpx.HTTPError, httpx.InvalidURL, OSError, Refused) as error:
             return Outcome(None, _words(error), time.monotonic() - started)
         after = response.headers.get("retry-after", "")
-        error = None if response.is_success else f"the receiver answered {response.status_code}"
+        fault = None if response.is_success else f"the receiver answered {response.status_code}"
         retry_after = int(after) if after.isascii() and after.isdigit() and len(after) < 6 else None
-        return Outcome(response.status_code, error, time.monotonic() - started, retry_after)
+        return Outcome(response.status_code, fault, time.monotonic() - started, retry_after)
 
     async def _post(self, url: httpx.URL, headers: Mapping[str, str], body: bytes) -> httpx.Response:
         if url.scheme != "https" and not self._private:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.clients.answers import Employee, ExportedMembership, Head, Membership, Page, Person, Placed, Team
+from shared.feed import BUDGET
 from shared.feedclient import ASKS
 from shared.operations import FEED, READ, WRITE, Policy
 from shared.transfers import ImportReport
@@ -42,7 +43,7 @@ class Rule:
     """Seconds; None means the deadline of ordinary requests, infinity none but that bytes move."""
 
 
-CHANGES: Final = Rule(name="list_changes", path="/v1/changes", allow=FEED, public=False, asks=(*ASKS, "last"), reads=(list[Head],))
+CHANGES: Final = Rule(name="list_changes", path="/v1/changes", allow=FEED, public=False, asks=(*ASKS, "last"), reads=(list[Head],), budget=BUDGET)
 """The feed of a service: the public reads both as one, at the gateway."""
 
 EMPLOYEES: Final = (

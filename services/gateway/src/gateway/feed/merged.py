@@ -1,4 +1,4 @@
-"""The feeds of all services as one. Order is promised within each service; between them, events come by their times where both are there."""
+"""The feeds of all services as one. Order is promised within each service; between them, events come by their times."""
 
 import asyncio
 import heapq
@@ -94,9 +94,7 @@ class Merged:
         for tail in self._tails.values():
             await tail.stop()
 
-    async def _read(
-        self, at: Vector, services: Collection[str], entities: Collection[str], limit: int, *, ask: bool
-    ) -> tuple[Batch, bool]:
+    async def _read(self, at: Vector, services: Collection[str], entities: Collection[str], limit: int, *, ask: bool) -> tuple[Batch, bool]:
         """A batch, and whether there may be more right after it."""
         order = [service for service in self._tails if service in services]
         reads = (self._tails[service].read(at.of(service), limit, ask=ask) for service in order)
@@ -141,4 +139,6 @@ def _time(keyed: tuple[str, str, Change]) -> str:
 def unavailable(missing: Collection[str]) -> ServiceUnavailable:
     """The problem for services that can't be asked."""
     names = " and ".join(missing)
-    return ServiceUnavailable(f"The feed of {names} can't be read now, so it can't be said whether there is anything new.", services=[*missing])
+    return ServiceUnavailable(
+        f"The feed of {names} can't be read now, so it can't be said whether there is anything new.", services=[*missing]
+    )

@@ -40,7 +40,7 @@ CHECK_EVERY: Final = 5.0
     gives={200: ("X-Gateway-Complete", "Preference-Applied", "Link")},
 )
 async def list_changes(query: FeedQuery) -> Response:
-    """What happened to employees, teams and memberships after a cursor: a batch of CloudEvents, or a stream with `Accept: text/event-stream`.
+    """What happened to employees, teams and memberships, as a batch of CloudEvents; with `Accept: text/event-stream`, a stream.
 
     Order is promised within each service. `Link` has where to read on. An empty batch means that there is nothing new anywhere: when a
     service can't be asked and the other has nothing new, the answer is 503. With events, `X-Gateway-Complete: false` says that there may

@@ -141,14 +141,17 @@ class Courier(Looped):
             batch = await self._feed.read(at, target.entities, limit=AT_ONCE, wait=LOOK, ask=False)
         except FeedRestored as restored:
             self._log.warning("a service was restored; webhooks get its feed from its beginning", webhook=self._id, reason=restored.detail)
-            await self._db.write(lambda conn: store.went_on(conn, target, restored.resume))
+            await self._go_on(target, restored.resume)
             return None
         self._read = batch.events
         if self._read:
             return self._read.pop(0)
         if batch.after != at:
-            await self._db.write(lambda conn: store.went_on(conn, target, str(batch.after)))
+            await self._go_on(target, str(batch.after))
         return None
+
+    async def _go_on(self, target: Target, to: str) -> None:
+        await self._db.write(lambda conn: store.went_on(conn, target, to))
 
 
 class Dispatcher(Looped):
@@ -201,5 +204,3 @@ class Dispatcher(Looped):
 
 def _seconds_until(moment: str) -> float:
     return datetime.fromisoformat(moment).timestamp() - time.time()
-
-

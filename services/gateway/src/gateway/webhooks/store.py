@@ -1,6 +1,6 @@
 """What the gateway's database is asked of webhooks: the records, their secrets, how far each came, and what became of deliveries."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from shared.etags import Precondition
 from shared.pages import Listing, Page, Sort
 from shared.records import Record, Records
 
-MOST: Final = 100
+MOST: Final = 50
 """Webhooks: each has a connection of its own now and then."""
 
 KEPT: Final = 1_000
@@ -226,6 +226,6 @@ def _try_again(conn: Connection, webhook_id: int) -> None:
         conn.run(_MOVE, of=webhook_id, at=row[0], to=row[0], count=0, then=None)
 
 
-def joined(entities: Sequence[str]) -> str:
+def joined(entities: Iterable[str]) -> str:
     """As they are stored: each once, in one order."""
     return ",".join(sorted(set(entities)))

@@ -42,9 +42,7 @@ def upgrade() -> None:
         sa.Column("holder", sa.Text, nullable=False),
         sa.Column("until", exact_text(), nullable=False),
     )
-    op.create_table(
-        "relayed", sa.Column("stream", exact_text(), primary_key=True), sa.Column("cursor", sa.Text, nullable=False)
-    )
+    op.create_table("relayed", sa.Column("stream", exact_text(), primary_key=True), sa.Column("cursor", sa.Text, nullable=False))
     op.create_table("webhooks", sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False), *webhook_columns(required=True))
     op.create_table(
         "webhooks_versions",
