@@ -93,7 +93,9 @@ class Gate:
         stale = write_cursor(OTHER_EPOCH, "id", "", ("", 1))
         places = {"list_changes": {"after": "elsewhere.1~-"}}
         yield from (
-            one.case(410, "after a restore", query=places.get(name, {"cursor": stale})) for name, one in known.items() if 410 in one.statuses
+            one.case(410, "after a restore", query=places.get(name, {"cursor": stale}))
+            for name, one in known.items()
+            if 410 in one.statuses
         )
         for name in LEAVES:
             yield known[name].case(403, "from another site", headers=FOREIGN)

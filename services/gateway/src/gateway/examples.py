@@ -54,7 +54,7 @@ _FIRST: Final = {
     "actor": "account:1",
     "requestid": "0f28fbe15a35cdf45ce996ce293a9d60",
     "datacontenttype": "application/json",
-    "data": _employee(1, "ada", display_name="Ada Lovelace"),
+    "data": _ADA,
     "cursor": "42b7f747d40157af.1~-",
 }
 _HOOK: Final = {
@@ -168,7 +168,9 @@ EXAMPLES: Final = {
     ),
     "rotate_webhook_secret": Example(path={"webhook_id": 1}, answer={"secret": _SECRET, "previous_until": _WHEN}),
     "test_webhook": Example(path={"webhook_id": 1}, answer=_DELIVERY, excerpt=True),
-    "list_webhook_deliveries": Example(path={"webhook_id": 1}, query={"limit": 1}, answer={"items": [_DELIVERY], "next": None}, excerpt=True),
+    "list_webhook_deliveries": Example(
+        path={"webhook_id": 1}, query={"limit": 1}, answer={"items": [_DELIVERY], "next": None}, excerpt=True
+    ),
     "delete_webhook": Example(path={"webhook_id": 1}, status=204),
     "log_out": Example(status=204),
 }

@@ -37,11 +37,11 @@ class ServiceFeed:
 
     async def changes(self, after: str | None, *, wait: int = 0, limit: int = BATCH) -> list[Change]:
         """The events after a cursor (None: from the first), waiting for the first one up to `wait` seconds. Raises FeedGone, FeedFault."""
-        return _read(await self._client.fetch({"wait": wait, "limit": limit} | ({} if after is None else {"after": after})))
+        return read_batch(await self._client.fetch({"wait": wait, "limit": limit} | ({} if after is None else {"after": after})))
 
     async def newest(self) -> str | None:
         """The cursor of the newest event, None when there is none yet. Raises FeedFault."""
-        found = _read(await self._client.fetch({"last": "true"}))
+        found = read_batch(await self._client.fetch({"last": "true"}))
         return found[-1].head.id if found else None
 
     async def aclose(self) -> None:
@@ -49,7 +49,8 @@ class ServiceFeed:
         await self._client.aclose()
 
 
-def _read(content: bytes) -> list[Change]:
+def read_batch(content: bytes) -> list[Change]:
+    """The events of an answer. Raises FeedFault for what is none."""
     try:
         changes = [Change(_decode_head(raw), _one_line(bytes(raw))) for raw in _decode(content)]
         check_order([change.seq for change in changes])

@@ -43,7 +43,9 @@ class Rule:
     """Seconds; None means the deadline of ordinary requests, infinity none but that bytes move."""
 
 
-CHANGES: Final = Rule(name="list_changes", path="/v1/changes", allow=FEED, public=False, asks=(*ASKS, "last"), reads=(list[Head],), budget=BUDGET)
+CHANGES: Final = Rule(
+    name="list_changes", path="/v1/changes", allow=FEED, public=False, asks=(*ASKS, "last"), reads=(list[Head],), budget=BUDGET
+)
 """The feed of a service: the public reads both as one, at the gateway."""
 
 EMPLOYEES: Final = (

@@ -16,6 +16,9 @@ OWNERS: Final[Mapping[str, str]] = {"employee": "employees", "team": "teams", "m
 """Whose events tell of which records."""
 
 EVERYTHING: Final = frozenset(OWNERS)
+LAST: Final = "~"
+"""Later than any time."""
+
 LOOK: Final = 1.0
 """Seconds after which a wait makes sure that it still waits for something."""
 
@@ -103,7 +106,10 @@ class Merged:
         missing = tuple(service for service, answer in zip(order, answers, strict=True) if isinstance(answer, FeedFault))
         found = {service: answer for service, answer in zip(order, answers, strict=True) if not isinstance(answer, BaseException)}
         events: list[Event] = []
-        for _, service, change in heapq.merge(*(_keyed(service, changes) for service, changes in found.items()), key=_time):
+        horizon = min((changes[-1].head.time for changes in found.values() if len(changes) >= limit), default=LAST)
+        for moment, service, change in heapq.merge(*(_keyed(service, changes) for service, changes in found.items()), key=_time):
+            if moment > horizon:  # what else that service had by then has not come yet
+                break
             at = at.at(service, change.head.id)
             if change.entity in entities:
                 events.append(Event(change, at))

@@ -44,7 +44,8 @@ class Tail(Looped):
     async def read(self, after: str | None, limit: int = BATCH, *, ask: bool = True) -> list[Change]:
         """The next events after a place, at most `limit`; none at the end. Raises FeedGone, FeedFault.
 
-        At the end the service is asked whether that is still so, unless told not to `ask`: then what the tail knows is taken.
+        At the end the service is asked whether that is still so, unless told not to `ask`: then what the tail knows is taken, and whoever
+        comes to the end makes it begin there.
         """
         known = self._known_after(after, limit)
         if known:
@@ -54,7 +55,10 @@ class Tail(Looped):
                 raise FeedFault(self.fault)
             return known
         async with self._few:
-            return await self._feed.changes(after, limit=limit)
+            found = await self._feed.changes(after, limit=limit)
+        if not ask and len(found) < limit:
+            await self.want(found[-1].head.id if found else after)
+        return found
 
     async def newest(self) -> str | None:
         """The place at the service's end now, None when nothing has happened yet. Raises FeedFault."""
@@ -62,7 +66,7 @@ class Tail(Looped):
             return await self._feed.newest()
 
     async def want(self, after: str | None) -> None:
-        """Somebody waits at a place after which nothing was there: `told` will be called."""
+        """Somebody is at a place after which nothing was there, and waits: `told` will be called."""
         self._wanted = time.monotonic()
         if not self.running:
             self._begin(after)
