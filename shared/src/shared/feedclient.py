@@ -1,16 +1,20 @@
-"""Reading the feed of another service (`shared.feed` serves it): over a pool of kept connections, signed, and never in pieces."""
+"""Reading the feed of another service (`shared.feed` serves it): over a pool of kept connections, signed, and never in pieces.
+
+Straight over the pool: a response of httpx refers to itself, so that its body would stay in memory until the next collection, and
+those are rare (`shared.server`). Whoever reads a long feed would hold hundreds of batches.
+"""
 
 import asyncio
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from itertools import pairwise
 from typing import Final, Generic, TypeVar
 from urllib.parse import urlencode
 
-import httpx
 import msgspec
 
 from shared.feed import MEDIA_TYPE
-from shared.pool import Pool, PoolTransport
+from shared.pool import Pool, PoolError
 
 ASKS: Final = ("after", "wait", "limit")
 """The query parameters that a feed is asked with."""
@@ -77,9 +81,7 @@ class FeedClient(Generic[State]):
     def __init__(self, origin: str, path: str, state: type[State], bearer: Callable[[], str] | None, *, size: int = 2) -> None:
         self._path = path
         self._bearer = bearer
-        self._pool = Pool(origin, size=size)
-        transport = PoolTransport(self._pool, max_body=MAX_BODY)
-        self._client = httpx.AsyncClient(transport=transport, base_url=self._pool.base_url, trust_env=False, follow_redirects=False)
+        self._pool = Pool(origin, size=size, connect_timeout=2.0)
         self._decode = msgspec.json.Decoder(list[Event[state]]).decode  # type: ignore[valid-type]  # a type that is known when it runs
 
     async def changes(self, after: str | None, *, wait: int) -> list[Event[State]]:
@@ -88,24 +90,22 @@ class FeedClient(Generic[State]):
 
     async def fetch(self, query: Mapping[str, str | int]) -> bytes:
         """The answer to a query, a batch of events as it came. Raises FeedGone, FeedFault."""
-        wait = int(query.get("wait", 0))
-        deadline = asyncio.get_running_loop().time() + wait + PATIENCE
+        limit = int(query.get("wait", 0)) + PATIENCE
+        deadline = asyncio.get_running_loop().time() + limit
+        target = f"{self._path}?{urlencode(query)}".encode("ascii")
         try:
-            response = await self._client.get(
-                f"{self._path}?{urlencode(query)}",
-                headers=self._headers(),
-                timeout=httpx.Timeout(wait + PATIENCE, connect=2.0),
-                extensions={"deadline": deadline},
-            )
-        except httpx.HTTPError as error:
+            async with await self._pool.request(b"GET", target, self._headers(), deadline=deadline, idle=limit, resend=True) as response:
+                headers = dict(response.headers)
+                content = await response.read(MAX_BODY)
+        except PoolError as error:
             raise FeedFault(f"{type(error).__name__}: {error}") from error
-        if response.status_code == httpx.codes.GONE:
+        if response.status == HTTPStatus.GONE:
             raise FeedGone
-        if response.status_code != httpx.codes.OK:
-            raise FeedFault(f"status {response.status_code}")
-        if response.headers.get("content-type", "").partition(";")[0] != MEDIA_TYPE:
+        if response.status != HTTPStatus.OK:
+            raise FeedFault(f"status {response.status}")
+        if headers.get(b"content-type", b"").partition(b";")[0] != MEDIA_TYPE.encode() or b"content-encoding" in headers:
             raise FeedFault("the answer is no batch of events")
-        return response.content
+        return content
 
     def _events(self, content: bytes) -> list[Event[State]]:
         try:
@@ -115,10 +115,9 @@ class FeedClient(Generic[State]):
             raise FeedFault(f"the answer is no batch of events: {error}") from error
         return events
 
-    def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._bearer()}"} if self._bearer else {}
+    def _headers(self) -> list[tuple[bytes, bytes]]:
+        return [(b"authorization", b"Bearer " + self._bearer().encode("ascii"))] if self._bearer else []
 
     async def aclose(self) -> None:
         """Cut every connection."""
-        await self._client.aclose()
         await self._pool.aclose()

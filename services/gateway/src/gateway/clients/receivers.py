@@ -12,9 +12,8 @@ import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
 
 import httpx
@@ -26,6 +25,7 @@ MOST_ANSWER: Final = 64 * 1024
 """Bytes of an answer that are read, and thrown away."""
 
 _TRANSLATED: Final = ipaddress.ip_network("64:ff9b::/96")
+Resolve = Callable[[str, int], Awaitable[list[str]]]
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -45,11 +45,17 @@ class Outcome:
 
 
 class Receivers:
-    """Whoever is delivered to. With `private`, addresses that are not of the public internet are taken too, and http without TLS."""
+    """Whoever is delivered to. With `private`, addresses that are not of the public internet are taken too, and http without TLS.
 
-    def __init__(self, *, private: bool, within: float = WITHIN) -> None:
+    `within` is how many seconds a delivery may take; `resolve` gives the addresses of a host. Who is who is what the authorities of
+    SSL_CERT_FILE or SSL_CERT_DIR say, or those that come with certifi.
+    """
+
+    def __init__(self, *, private: bool, within: float = WITHIN, resolve: Resolve | None = None) -> None:
         self._private = private
         self._within = within
+        self._resolve = resolve or _resolve
+        self._trust: ssl.SSLContext | None = None
 
     async def deliver(self, url: str, headers: Mapping[str, str], body: bytes) -> Outcome:
         """POST a body. Whatever goes wrong is an Outcome."""
@@ -71,7 +77,7 @@ class Receivers:
             raise Refused("only https is delivered to")
         address = await self._address(url.host, url.port or (443 if url.scheme == "https" else 80))
         async with httpx.AsyncClient(
-            verify=_trust(), trust_env=False, follow_redirects=False, timeout=self._within, limits=httpx.Limits(max_connections=1)
+            verify=self._trusted(), trust_env=False, follow_redirects=False, timeout=self._within, limits=httpx.Limits(max_connections=1)
         ) as client:
             request = client.build_request(
                 "POST",
@@ -91,13 +97,18 @@ class Receivers:
 
     async def _address(self, host: str, port: int) -> str:
         """One of the addresses of a host, all of which are such as may be delivered to. Raises Refused, OSError."""
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = [str(address[0]) for *_, address in found]
+        addresses = await self._resolve(host, port)
         if not self._private:
             for address in addresses:
                 if not is_public(address):
                     raise Refused(f"{host} is at a private address, and GATEWAY_WEBHOOK_PRIVATE is not set")
         return addresses[0]
+
+    def _trusted(self) -> ssl.SSLContext:
+        """Read once: it takes 20 ms."""
+        if self._trust is None:
+            self._trust = httpx.create_ssl_context()
+        return self._trust
 
 
 class Refused(Exception):
@@ -117,10 +128,9 @@ def is_public(text: str) -> bool:
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
 
-@cache
-def _trust() -> ssl.SSLContext:
-    """Who is believed to be who: the authorities of SSL_CERT_FILE or SSL_CERT_DIR, or those that come with certifi. Read once, 20 ms."""
-    return httpx.create_ssl_context()
+async def _resolve(host: str, port: int) -> list[str]:
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in found]
 
 
 def _words(error: Exception) -> str:
