@@ -7,14 +7,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.clients.feeds import Change, read_batch
-from gateway.feed import EVERYTHING, OWNERS, Merged, Vector
+from gateway.feed import EVERYTHING, OWNERS, Vector
 from shared.feed import MEDIA_TYPE
-from shared.feedclient import FeedFault
 from shared.testing.feeds import FakeFeed
 
 Feeds = dict[str, FakeFeed]
@@ -136,12 +133,8 @@ async def test_a_wait_ends_with_the_first_change(feeds: Feeds, viewer: Any) -> N
 
 async def test_a_broken_feed_is_no_news(feeds: Feeds, viewer: Any, house: Any) -> None:
     fill(feeds)
-    for body in (
-        b"[{}]",
-        b"{",
-        b'[{"id":"e1.2","type":"","subject":"","time":""},{"id":"e1.1","type":"","subject":"","time":""}]',
-        b"[" * 9999,
-    ):
+    disordered = b'[{"id":"e1.2","type":"","subject":"","time":""},{"id":"e1.1","type":"","subject":"","time":""}]'
+    for body in (b"[{}]", b"{", disordered, b"[" * 9999):
         house.employees.on("GET /v1/changes", body=body, headers={"content-type": MEDIA_TYPE})
         answer = await read(viewer, "-~t1.2")
         assert (answer.status_code, answer.json()["services"]) == (503, ["employees"])
@@ -161,31 +154,14 @@ async def test_the_services_are_asked_in_the_gateways_own_name(feeds: Feeds, vie
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32))
-def test_any_way_of_reading_gives_the_same(seed: int) -> None:
+def test_any_way_of_reading_gives_the_same(merged: Any, seed: int) -> None:
     """Whatever the limits, the pauses and the places where a reader begins again: each service's events, each once, in order."""
-    asyncio.run(_reads_alike(random.Random(seed)))
+    asyncio.run(_reads_alike(merged, random.Random(seed)))
 
 
-class Unwired:
-    """A service's feed without a wire between."""
-
-    def __init__(self, fake: FakeFeed) -> None:
-        self._fake = fake
-
-    async def changes(self, after: str | None, *, wait: int = 0, limit: int = 500) -> list[Change]:
-        await asyncio.sleep(0.001 if wait else 0)
-        status, body = self._fake.answer({"limit": str(limit)} | ({} if after is None else {"after": after}))
-        if status != 200:
-            raise FeedFault(str(status))
-        return read_batch(body)
-
-    async def aclose(self) -> None:
-        """Nothing is open."""
-
-
-async def _reads_alike(chance: random.Random) -> None:
+async def _reads_alike(merged_of: Any, chance: random.Random) -> None:
     fakes = {"employees": FakeFeed("/employees", "e1"), "teams": FakeFeed("/teams", "t1")}
-    merged = Merged({name: Unwired(fake) for name, fake in fakes.items()}, structlog.get_logger())  # type: ignore[misc]  # enough of one
+    merged = merged_of(fakes)
     at, seen = Vector(), []
     for _ in range(chance.randrange(1, 12)):
         for _ in range(chance.randrange(6)):

@@ -127,28 +127,26 @@ class Courier(Looped):
             await asyncio.sleep(LOOK)
         elif target.next_at is not None and (left := _seconds_until(target.next_at)) > 0:
             await asyncio.sleep(min(left, LOOK))
-        elif (event := await self._next(target)) is not None:
+        elif self._read and self._read_for == (target.cursor, target.entities):
+            event = self._read.pop(0)
             await self._deliveries.deliver(target, event)
             self._read_for = (str(event.after), target.entities)
+        else:
+            await self._fetch(target)
         return True
 
-    async def _next(self, target: Target) -> Event | None:
-        """The event after the webhook's cursor; None when there was none for a second."""
-        if self._read and self._read_for == (target.cursor, target.entities):
-            return self._read.pop(0)
+    async def _fetch(self, target: Target) -> None:
+        """Read what comes after the webhook's cursor, waiting a second for it; before it is delivered the webhook is looked at again."""
         at = Vector.parse(target.cursor, "cursor")
         try:
             batch = await self._feed.read(at, target.entities, limit=AT_ONCE, wait=LOOK, ask=False)
         except FeedRestored as restored:
             self._log.warning("a service was restored; webhooks get its feed from its beginning", webhook=self._id, reason=restored.detail)
             await self._go_on(target, restored.resume)
-            return None
-        self._read = batch.events
-        if self._read:
-            return self._read.pop(0)
-        if batch.after != at:
+            return
+        self._read, self._read_for = batch.events, (target.cursor, target.entities)
+        if not batch.events and batch.after != at:
             await self._go_on(target, str(batch.after))
-        return None
 
     async def _go_on(self, target: Target, to: str) -> None:
         await self._db.write(lambda conn: store.went_on(conn, target, to))
