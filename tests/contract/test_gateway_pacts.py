@@ -10,9 +10,11 @@ import pytest
 
 from gateway import memberships, views
 from gateway.clients import UPSTREAMS, Ask, Employee, Page, Upstream
+from gateway.clients.feeds import ServiceFeed
 from gateway.errors import ServiceUnavailable
 from gateway.memberships.people import People
 from shared.errors import BadGateway, Invalid, NotFound, PreconditionFailed
+from shared.feedclient import FeedGone
 from shared.identity import Caller, Minter
 from shared.pool import Pool
 from shared.testing.callers import Signer
@@ -255,6 +257,52 @@ async def a_table_of_memberships_refused_whole(services: Services) -> None:
 async def all_memberships(services: Services) -> None:
     rows = await memberships.export_rows(services.employees, services.teams, ASK)
     assert [row async for batch in rows for row in batch] == [("core", "ada", "lead", "2024-01-31")]
+
+
+def feed_of(service: Upstream) -> ServiceFeed:
+    """A service's feed, as the gateway has it."""
+    return ServiceFeed(service.pool.base_url, partial(MINTER.mint, audience=service.name))
+
+
+async def follow(service: Upstream, seqs: list[int]) -> None:
+    """Read a feed as the tail does."""
+    feed = feed_of(service)
+    try:
+        assert [change.seq for change in await feed.changes(None)] == seqs
+        assert await feed.newest() == f"e1.{seqs[-1]}"
+    finally:
+        await feed.aclose()
+
+
+async def begin(service: Upstream) -> None:
+    """Read one where nothing has happened, and after a restore."""
+    feed = feed_of(service)
+    try:
+        assert await feed.newest() is None
+        with pytest.raises(FeedGone):
+            await feed.changes("e0.4")
+    finally:
+        await feed.aclose()
+
+
+@case(employees=people.FEED[:2])
+async def the_feed_of_employees(services: Services) -> None:
+    await follow(services.employees, [1, 2, 3, 4])
+
+
+@case(employees=people.FEED[2:])
+async def the_feed_of_nobody(services: Services) -> None:
+    await begin(services.employees)
+
+
+@case(teams=groups.FEED[:2])
+async def the_feed_of_teams(services: Services) -> None:
+    await follow(services.teams, [1, 2, 3, 4, 5])
+
+
+@case(teams=groups.FEED[2:])
+async def the_feed_of_no_teams(services: Services) -> None:
+    await begin(services.teams)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.use.__name__)

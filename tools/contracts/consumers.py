@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.clients import UPSTREAMS, Employee, Membership, Page, Person, Team
-from gateway.clients.answers import Placed
+from gateway.clients.answers import Head, Placed
 from shared.feedclient import Event
 from teams.clients import EmployeeState
 from tools.contracts.asked import PAIRS
@@ -22,6 +22,7 @@ TYPES: Final[dict[tuple[str, str], tuple[Any, ...]]] = {
     ("employees", "list_employees"): (Page[Employee], Page[Person]),
     ("employees", "list_reports"): (Page[Placed], Page[Employee]),
     ("employees", "list_changes"): (list[Event[EmployeeState]],),
+    ("teams", "list_changes"): (list[Head],),
     ("teams", "get_team"): (Team,),
     ("teams", "list_teams"): (Page[Team],),
     ("teams", "list_subteams"): (Page[Team],),
@@ -124,7 +125,7 @@ def _paths(value: Any, path: str = "") -> Iterator[str]:
 def _by_types(service: str) -> Iterator[Use]:
     for (provider, operation), kinds in TYPES.items():
         for kind in kinds if provider == service else ():
-            consumer = "teams" if operation == "list_changes" else "gateway"
+            consumer = "teams" if (provider, operation) == ("employees", "list_changes") else "gateway"
             (schema,), parts = msgspec.json.schema_components([kind])
             for name, owner in _fields(schema, parts, ""):
                 yield Use(consumer, operation, "field", name, "200", f"{owner}.{name.rpartition('.')[2]}")
