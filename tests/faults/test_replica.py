@@ -81,7 +81,7 @@ class Replica:
     async def catch_up(self) -> None:
         """Read until there is nothing new in either service."""
         async with asyncio.timeout(PATIENCE):
-            while await self.poll() != 0:
+            while await self.poll() != 0:  # noqa: ASYNC110 - what is waited for happens elsewhere
                 await asyncio.sleep(0.02)
 
     async def _stream(self) -> AsyncIterator[Any]:
