@@ -10,11 +10,9 @@ import pytest
 
 from gateway import memberships, views
 from gateway.clients import UPSTREAMS, Ask, Employee, Page, Upstream
-from gateway.clients.feeds import ServiceFeed
 from gateway.errors import ServiceUnavailable
 from gateway.memberships.people import People
 from shared.errors import BadGateway, Invalid, NotFound, PreconditionFailed
-from shared.feedclient import FeedGone
 from shared.identity import Caller, Minter
 from shared.pool import Pool
 from shared.testing.callers import Signer
@@ -259,52 +257,6 @@ async def all_memberships(services: Services) -> None:
     assert [row async for batch in rows for row in batch] == [("core", "ada", "lead", "2024-01-31")]
 
 
-def feed_of(service: Upstream) -> ServiceFeed:
-    """A service's feed, as the gateway has it."""
-    return ServiceFeed(service.pool.base_url, partial(MINTER.mint, audience=service.name))
-
-
-async def follow(service: Upstream, seqs: list[int]) -> None:
-    """Read a feed as the tail does."""
-    feed = feed_of(service)
-    try:
-        assert [change.seq for change in await feed.changes(None)] == seqs
-        assert await feed.newest() == f"e1.{seqs[-1]}"
-    finally:
-        await feed.aclose()
-
-
-async def begin(service: Upstream) -> None:
-    """Read one where nothing has happened, and after a restore."""
-    feed = feed_of(service)
-    try:
-        assert await feed.newest() is None
-        with pytest.raises(FeedGone):
-            await feed.changes("e0.4")
-    finally:
-        await feed.aclose()
-
-
-@case(employees=people.FEED[:2])
-async def the_feed_of_employees(services: Services) -> None:
-    await follow(services.employees, [1, 2, 3, 4])
-
-
-@case(employees=people.FEED[2:])
-async def the_feed_of_nobody(services: Services) -> None:
-    await begin(services.employees)
-
-
-@case(teams=groups.FEED[:2])
-async def the_feed_of_teams(services: Services) -> None:
-    await follow(services.teams, [1, 2, 3, 4, 5])
-
-
-@case(teams=groups.FEED[2:])
-async def the_feed_of_no_teams(services: Services) -> None:
-    await begin(services.teams)
-
-
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.use.__name__)
 async def test_the_gateway_takes_what_the_pact_says(case: Case) -> None:
     with ExitStack() as open_:
@@ -325,5 +277,5 @@ async def test_the_gateway_takes_what_the_pact_says(case: Case) -> None:
 
 def test_everything_in_the_pacts_is_used() -> None:
     used = [one for case in CASES for one in (*case.employees, *case.teams)]
-    every = {*people.ALL, *groups.ALL} - {*people.FORWARDED, *groups.FORWARDED}
+    every = {*people.ALL, *groups.ALL} - {*people.FORWARDED, *groups.FORWARDED, *people.FEED, *groups.FEED}  # test_feed_pacts.py has these
     assert sorted({one.description for one in every} ^ {one.description for one in used}) == []

@@ -69,7 +69,7 @@ class Replica:
 
     async def poll(self, wait: int = 0) -> int:
         """One batch; how many events it had, -1 when it can't be had."""
-        query = {"after": self.cursor, "limit": self._chance.choice([1, 7, 100, 1000]), "wait": wait}
+        query: dict[str, str | int] = {"after": self.cursor, "limit": self._chance.choice([1, 7, 100, 1000]), "wait": wait}
         answer = await self._http.get("/v1/changes", params=query)
         if answer.status_code != 200:
             assert answer.status_code in (502, 503, 504), answer.text

@@ -30,7 +30,8 @@ def next_of(answer: httpx.Response) -> str:
 
 async def read(viewer: Any, after: str | None = None, **query: Any) -> httpx.Response:
     given = {"after": after} if after else {}
-    return await viewer.get("/v1/changes", params={**given, **query})
+    answer: httpx.Response = await viewer.get("/v1/changes", params={**given, **query})
+    return answer
 
 
 def fill(feeds: Feeds) -> None:

@@ -146,7 +146,7 @@ async def test_a_kill_of_the_relay_at_any_place_repeats_nothing(
         await stream.add_stream(name="ROSTER", subjects=["roster.>"], duplicate_window=0.1)
     for pause in (0.02, 0.05, 0.1, 0.2):
         relay = relay_of(db, merged(fakes), server)
-        relay._note = relay_forgets  # type: ignore[assignment,method-assign]  # as if it had been killed before each note
+        relay._note = relay_forgets  # type: ignore[method-assign]  # as if it had been killed before each note
         await relay.start()
         await asyncio.sleep(pause)
         await relay.stop()
