@@ -39,7 +39,7 @@ def _figure(lags: list[float], when: str, notes: list[str]) -> Figure:
 class Writing:
     """Changes of one employee's title at a pace, from threads, for the length of the block; `rate` is how many a second were answered."""
 
-    def __init__(self, roster: Roster, rate: int, threads: int = 8) -> None:
+    def __init__(self, roster: Roster, rate: int, threads: int = 32) -> None:
         self.rate = 0.0
         self._roster, self._pause = roster, threads / rate
         self._done = threading.Event()
