@@ -8,10 +8,12 @@ ROSTER_PORT_BASE ?= 8000
 N ?= 10000
 SEED ?= 1
 OUT ?= $(ROSTER_VAR)/synthetic
+ROSTER_SECRETS ?= $(ROSTER_VAR)/secrets
 TESTS ?=
 MINUTES ?= 5
 WORKERS ?= auto
 ARGS ?=
+SERVICE ?=
 
 bin := $(VENV)/bin
 packages := shared services/employees services/teams services/gateway
@@ -21,7 +23,7 @@ lock := $(bin)/uv pip compile --quiet --universal --generate-hashes --no-emit-in
 	--custom-compile-command "make lock" $(patsubst %,--no-emit-package %,$(notdir $(packages)))
 own := $(packages:%=%/pyproject.toml)
 
-.PHONY: help run import synthetic employees teams gateway test check fix contracts fuzz contract-score pacts openapi openapi-diff release independence skew bench bench-peers lock clean
+.PHONY: help run restart import synthetic secrets employees teams gateway test compose-test check fix contracts fuzz contract-score pacts openapi openapi-diff release independence skew bench bench-peers lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -30,11 +32,17 @@ help: ## Show this list
 run: $(VENV)/.run ## Start the three services here: data in ROSTER_VAR=var, ports from ROSTER_PORT_BASE=8000, Ctrl-C stops them
 	@exec $(bin)/python -m tools.run --var "$(ROSTER_VAR)" --port-base "$(ROSTER_PORT_BASE)" $(ARGS)
 
+restart: $(VENV)/.run ## Restart the services of a running `make run`, or SERVICE=name only, without refusing anybody
+	@exec $(bin)/python -m tools.restart --var "$(ROSTER_VAR)" $(SERVICE)
+
 import: $(VENV)/.run ## Load DIR/employees.csv, teams.csv and memberships.csv through the running gateway
 	@exec $(bin)/python -m tools.import_directory --var "$(ROSTER_VAR)" --port-base "$(ROSTER_PORT_BASE)" $(ARGS) "$(DIR)"
 
 synthetic: $(VENV)/.run ## Write an invented organisation of N=10000 people to OUT=var/synthetic, the same one for the same SEED=1
 	@exec $(bin)/python -m tools.synthetic --people "$(N)" --seed "$(SEED)" "$(OUT)"
+
+secrets: $(VENV)/.run ## Write the keys and passwords of a deployment to ROSTER_SECRETS=var/secrets, where they are missing
+	@exec $(bin)/python -m tools.secrets "$(ROSTER_SECRETS)" $(ARGS)
 
 employees: $(VENV)/.run ## Start the employees service alone, on port 8001, open to this machine
 	@mkdir -p -m 700 "$(ROSTER_VAR)" && EMPLOYEES_OPEN=true EMPLOYEES_DATABASE_URL="sqlite:///$(ROSTER_VAR)/employees.db" \
@@ -49,6 +57,9 @@ gateway: $(VENV)/.run ## Start the gateway alone, on port 8000, in front of serv
 
 test: $(VENV)/.dev ## Run the tests, or TESTS=path only; those that need PostgreSQL are skipped where none answers
 	@exec $(bin)/python -m pytest -q -n $(WORKERS) $(ARGS) $(TESTS)
+
+compose-test: $(VENV)/.dev ## Bring docker-compose.yml up with Docker, load an organisation, restart everything, compare, take it down: minutes
+	@ROSTER_COMPOSE_TEST=1 exec $(bin)/python -m pytest -v $(ARGS) tests/deploy/test_stack.py
 
 check: $(VENV)/.dev ## Lint, format, types and imports: reports, changes nothing
 	$(bin)/ruff check $(code)

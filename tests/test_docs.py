@@ -111,10 +111,26 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_tests_that_are_named_exist(page: Path) -> None:
+    """Links whose text is a test's name lead to the file that has it."""
+    named = re.findall(r"\[((?:test_|Test)\w+)\]\(([^)#\s]+)\)", page.read_text("utf-8"))
+    assert [name for name, file in named if not re.search(rf"\b{name}\b", (page.parent / file).read_text("utf-8"))] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_files_that_are_named_exist(page: Path) -> None:
     """Paths in code marks that begin with a folder of the project."""
     named = re.findall(r"`((?:docs|tests|tools|shared|services|deploy|bench)/[\w./-]*)`", page.read_text("utf-8"))
     assert [name for name in named if not (ROOT / name).exists() and not (ROOT / name.rstrip("/")).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_tests_that_are_linked_exist(page: Path) -> None:
+    """`[test_this](file.py)` is a test of that name in that file."""
+    linked = re.findall(r"\[(test_\w+)\]\(([^)]+\.py)\)", page.read_text("utf-8"))
+    missing = [name for name, path in linked if f"def {name}(" not in (page.parent / path).read_text("utf-8")]
+    assert missing == []
+    assert page.name != "security.md" or len(linked) > 40
 
 
 def test_decisions_are_numbered_without_gaps() -> None:

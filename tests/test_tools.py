@@ -1,16 +1,18 @@
 """The command-line tools, without a server: what they write, and what they say when something is wrong."""
 
 import csv
-import socket
+import itertools
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tools import import_directory, run, synthetic
+from shared.errors import Unauthorized
+from shared.identity import Caller, Minter, Trust, Verifier
+from tools import import_directory, run, secrets, synthetic
 from tools.client import Gateway, Refused
-from tools.processes import Fault, check_ports, lock_folder
+from tools.processes import Fault, listening, lock_folder
 from tools.settings import Place, make_keys, make_services
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -103,9 +105,12 @@ def test_a_run_holds_its_folder_against_another(tmp_path: Path) -> None:
 
 
 def test_a_port_in_use_is_named(free_port: int) -> None:
-    check_ports({"gateway": free_port})
-    with socket.create_server(("127.0.0.1", free_port)), pytest.raises(Fault, match=f"port {free_port} .for gateway. is in use"):
-        check_ports({"gateway": free_port})
+    with listening({"gateway": free_port}) as sockets:
+        assert sockets["gateway"].getsockname() == ("127.0.0.1", free_port)
+        with pytest.raises(Fault, match=f"port {free_port} .for gateway. is in use"), listening({"gateway": free_port}):
+            raise AssertionError("two listen on one port")
+    with listening({"gateway": free_port}):
+        pass
 
 
 def test_keys_are_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
@@ -124,7 +129,73 @@ def test_no_service_gets_a_private_key_of_another(tmp_path: Path) -> None:
         assert [value for value in own.values() if value.endswith(".private.json") and service.name not in value] == []
 
 
-@pytest.mark.parametrize("tool", ["run", "import_directory", "synthetic"])
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Secrets, just made."""
+    assert secrets.main([str(tmp_path / "secrets")]) == 0
+    return tmp_path / "secrets"
+
+
+def texts(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def test_secrets_are_made_once_in_a_folder_for_the_owner_alone(folder: Path) -> None:
+    before = texts(folder)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o444}
+    (folder / "teams.database-url").unlink()
+    assert secrets.main([str(folder), "--postgresql", "db.example:6543"]) == 0
+    after = texts(folder)
+    changed = after.pop("teams.database-url"), before.pop("teams.database-url")
+    assert after == before
+    assert changed[0].strip().endswith("@db.example:6543/teams")
+    assert len({text.partition("@")[0] for name, text in texts(folder).items() if name.endswith("database-url")}) == 3
+
+
+def test_secrets_that_can_not_be_written_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert secrets.main([str(tmp_path / "file" / "secrets")]) == 1
+    assert secrets.main([str(tmp_path / "nowhere"), "--rotate", "gateway"]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert [line.partition(": ")[2] for line in said] == ["Not a directory", "No such file or directory"]
+
+
+@pytest.mark.parametrize("name", ["gateway", "teams"])
+def test_a_signing_key_is_rotated_so_that_each_step_is_understood_by_those_of_the_step_before(name: str, folder: Path) -> None:
+    def verified(signing: dict[str, str], trusting: dict[str, str]) -> str:
+        caller = Caller("account:1", "ada", "admin", name)
+        token = Minter(name, signing[f"{name}.private.json"]).mint(caller, "employees")
+        return Verifier("employees", [Trust(name, trusting[f"{name}.public.json"])]).verify(token).subject
+
+    states = [texts(folder)]
+    for _ in range(3):
+        assert secrets.main([str(folder), "--rotate", name]) == 0
+        states.append(texts(folder))
+    for before, after in itertools.pairwise(states):
+        assert verified(before, after) == verified(after, before) == verified(after, after) == "account:1"
+    with pytest.raises(Unauthorized):
+        verified(states[0], states[-1])
+    assert states[-1].keys() == states[0].keys()
+
+
+def test_session_keys_are_rotated_so_that_each_step_is_understood_by_those_of_the_step_before(folder: Path) -> None:
+    def keys() -> list[str]:
+        return (folder / "gateway.session-keys").read_text().split()
+
+    states = [keys()]
+    for _ in range(3):
+        assert secrets.main([str(folder), "--rotate", "sessions"]) == 0
+        states.append(keys())
+    for before, after in itertools.pairwise(states):
+        assert before[0] in after
+        assert after[0] in before
+    assert len(states[0]) == len(states[-1]) == 1
+    assert states[0] != states[-1]
+    assert not (folder / "gateway.upcoming-session-key").exists()
+
+
+@pytest.mark.parametrize("tool", ["run", "import_directory", "secrets", "synthetic"])
 def test_every_tool_explains_itself(tool: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", f"tools.{tool}", "--help"], cwd=ROOT, check=False, capture_output=True, text=True, timeout=30

@@ -1,18 +1,22 @@
-"""Child processes of the supervisor: started, asked for readiness, stopped; each writes to a log file of its own."""
+"""Child processes of the supervisor: started, asked for readiness, replaced, stopped; each writes to a log file of its own.
+
+The listening sockets are the supervisor's. A service that is replaced goes on answering until the new one has said that it takes
+requests, and then as a lame duck (`shared.server`), so nobody is refused.
+"""
 
 import asyncio
 import errno
 import fcntl
-import http.client
 import os
 import signal
 import socket
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+BACKLOG = 2048
 STOP_WITHIN = 20.0
 """Seconds for a service to end what it does after SIGTERM; its own limit is shorter."""
 
@@ -31,12 +35,14 @@ class Service:
 
 
 class Process:
-    """One service's process; its output goes to `<log>/<name>.log`, the run before's to `<name>.log.1`."""
+    """One service's process; its output goes to `<log>/<name>.log`, the one before's to `<name>.log.1`."""
 
-    def __init__(self, service: Service, log: Path) -> None:
+    def __init__(self, service: Service, log: Path, listening: socket.socket) -> None:
         self.service = service
         self.log = log / f"{service.name}.log"
         self.is_ready = False
+        self._listening = listening
+        self._says_ready = -1
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -44,15 +50,26 @@ class Process:
         self.log.parent.mkdir(mode=0o700, exist_ok=True)
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".log.1"))
-        with self.log.open("wb") as output:
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", self.service.name, "serve"),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=dict(self.service.environment),
-                start_new_session=True,
-            )
+        self._says_ready, writing = os.pipe()
+        fds = (self._listening.fileno(), writing)
+        try:
+            with self.log.open("wb") as output:
+                self._process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-m", self.service.name, "serve", "--fd", str(fds[0]), "--ready-fd", str(fds[1])),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    env=dict(self.service.environment),
+                    start_new_session=True,
+                    pass_fds=fds,
+                )
+        finally:
+            os.close(writing)
+
+    async def ready(self) -> bool:
+        """Wait until it takes requests; False when it has ended before. Called once."""
+        self.is_ready = bool(await asyncio.to_thread(_read_line, self._says_ready))
+        return self.is_ready
 
     async def ended(self) -> int:
         assert self._process is not None
@@ -65,11 +82,11 @@ class Process:
         said = [line for line in self.log.read_text("utf-8", "replace").splitlines() if line.strip()]
         return f"{self.service.name} {how}: {said[-1] if said else 'it said nothing'} (all of it: {self.log})"
 
-    async def stop(self) -> None:
-        """SIGTERM, and SIGKILL when that takes too long; returns when the process is gone."""
+    async def stop(self, how: signal.Signals) -> None:
+        """SIGTERM lets it drain, SIGINT finishes what runs; SIGKILL when that takes too long. Returns when the process is gone."""
         if self._process is None or self._process.returncode is not None:
             return
-        self._process.terminate()
+        self._process.send_signal(how)
         try:
             async with asyncio.timeout(STOP_WITHIN):
                 await self._process.wait()
@@ -78,39 +95,28 @@ class Process:
             await self._process.wait()
 
 
-async def ready(process: Process) -> None:
-    """Returns when the service says that it is ready; has no end of its own."""
-    while not await asyncio.to_thread(_says_ready, process.service.port):  # noqa: ASYNC110  another process: nothing here can be waited for
-        await asyncio.sleep(0.1)
-    process.is_ready = True
+def _read_line(descriptor: int) -> bytes:
+    with os.fdopen(descriptor, "rb") as pipe:
+        return pipe.readline()
 
 
-def _says_ready(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
-def check_ports(ports: Mapping[str, int]) -> None:
-    """Raises Fault when a port can't be had."""
-    for name, port in ports.items():
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+@contextmanager
+def listening(ports: Mapping[str, int]) -> Iterator[dict[str, socket.socket]]:
+    """A listening socket for each service. Raises Fault when a port can't be had."""
+    with ExitStack() as stack:
+        sockets = {}
+        for name, port in ports.items():
             try:
-                probe.bind(("127.0.0.1", port))
+                sockets[name] = stack.enter_context(socket.create_server(("127.0.0.1", port), backlog=BACKLOG))
             except OSError as fault:
                 why = "in use" if fault.errno == errno.EADDRINUSE else os.strerror(fault.errno or 0).lower()
                 raise Fault(f"port {port} (for {name}) is {why}; other ports: make run ROSTER_PORT_BASE={port + 1000}") from None
+        yield sockets
 
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Makes the folder, for its owner only, and holds it against a second run; raises Fault when it can't be written."""
+    """Makes the folder, for its owner only, and holds it against a second run; raises Fault when it can't be written. `lock` has our id."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (folder / "lock").open("a")
@@ -121,4 +127,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise Fault(f"{folder}: another `make run` uses it") from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
         yield

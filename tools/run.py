@@ -6,18 +6,16 @@ told in one line, and nothing is left running.
 
 import argparse
 import asyncio
-import signal
 import sys
 from pathlib import Path
 
 from tools.client import Gateway, Refused
 from tools.import_directory import load_folder, read_password
-from tools.processes import Fault, Process, Service, check_ports, lock_folder, ready
+from tools.processes import Fault, listening, lock_folder
 from tools.settings import Place, make_admin, make_keys, make_services
+from tools.supervisor import Supervisor
 
 SAMPLE = Path(__file__).parent.parent / "deploy" / "sample"
-READY_WITHIN = 60.0
-"""Seconds from start to the last service's readiness; a small machine's first start takes about five."""
 
 
 def greeting(place: Place) -> str:
@@ -26,7 +24,7 @@ def greeting(place: Place) -> str:
     curl = f"curl -sS -b {var}/cookies"
     return f"""
 Roster runs: the gateway at {url}, employees on port {place.port("employees")}, teams on {place.port("teams")}.
-Ctrl-C stops what was started here; logs are in {var}/log. Try, in another terminal, in this folder:
+Ctrl-C stops what was started here, `make restart` restarts it under way; logs are in {var}/log. Try, in another terminal, in this folder:
 
   curl -sS -c {var}/cookies -u "admin:$(cat {var}/admin-password)" -X POST {url}/v1/session
   {curl} '{url}/v1/employees?q=engineer&limit=3'
@@ -57,62 +55,22 @@ def load_sample(place: Place) -> None:
     gateway.log_out()
 
 
-async def start(place: Place, processes: list[Process], sample: bool) -> None:
+async def begin(place: Place, supervisor: Supervisor, sample: bool) -> None:
     """Waits until every service is ready, loads the sample, and says so."""
-    try:
-        async with asyncio.timeout(READY_WITHIN):
-            await asyncio.gather(*(ready(process) for process in processes))
-    except TimeoutError:
-        late = ", ".join(process.service.name for process in processes if not process.is_ready)
-        raise Fault(f"{late}: not ready within {READY_WITHIN:.0f} seconds; see {place.var}/log") from None
+    await supervisor.ready()
     if sample:
         await asyncio.to_thread(load_sample, place)
     print(greeting(place), flush=True)
-
-
-async def supervise(place: Place, services: list[Service], sample: bool) -> None:
-    """Until Ctrl-C or SIGTERM; raises Fault when a service stops by itself. No service is left running."""
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    processes = [Process(service, place.var / "log") for service in services]
-    tasks: set[asyncio.Task[object]] = set()
-    try:
-        for process in processes:
-            await process.start()
-        ends: dict[asyncio.Task[object], Process] = {asyncio.create_task(process.ended()): process for process in processes}
-        starting: asyncio.Task[object] = asyncio.create_task(start(place, processes, sample))
-        stopping: asyncio.Task[object] = asyncio.create_task(stop.wait())
-        tasks |= {starting, stopping, *ends}
-        await watch(starting, stopping, ends)
-        print("\nstopping", flush=True)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*(process.stop() for process in processes))
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def watch(starting: asyncio.Task[object], stopping: asyncio.Task[object], ends: dict[asyncio.Task[object], Process]) -> None:
-    """Returns when the user stops the run; raises Fault when a service ended first or the start failed."""
-    waiting = {starting, stopping, *ends}
-    while True:
-        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        if stopping in done:
-            return
-        for end in done & ends.keys():
-            raise Fault(ends[end].epitaph())
-        starting.result()
-        waiting.discard(starting)
 
 
 async def run(place: Place, *, sample: bool, only_gateway: bool) -> None:
     with lock_folder(place.var):
         make_keys(place)
         services = [service for service in make_services(place) if service.name == "gateway" or not only_gateway]
-        check_ports({service.name: service.port for service in services})
-        make_admin(place, services[-1])
-        await supervise(place, services, sample and not only_gateway)
+        with listening({service.name: service.port for service in services}) as sockets:
+            make_admin(place, services[-1])
+            supervisor = Supervisor(place.var, services, sockets)
+            await supervisor.run(begin(place, supervisor, sample and not only_gateway))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -4,6 +4,7 @@ import os
 import secrets
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,24 +37,33 @@ class Place:
 
 def make_keys(place: Place) -> None:
     """Development keys, made where they are missing: the gateway's and teams' signing keys, and the key of the session cookie."""
-    (place.var / "keys").mkdir(mode=0o700, exist_ok=True)
+    folder = place.var / "keys"
+    folder.mkdir(mode=0o700, exist_ok=True)
     for name in ("gateway", "teams"):
-        private, public = Path(place.key(f"{name}.private.json")), Path(place.key(f"{name}.public.json"))
-        if not (private.exists() and public.exists()):
-            mine, everyones = generate_key(f"{name}-{secrets.token_hex(4)}")
-            _write(private, mine)
-            _write(public, everyones)
-    session = Path(place.key("session"))
-    if not session.exists():
-        _write(session, secrets.token_urlsafe(64))
+        write_missing(folder, key_pair(name))
+    write_missing(folder, {"session": secrets.token_urlsafe(64)})
 
 
-def _write(path: Path, text: str) -> None:
-    """For the owner's eyes only from the first moment; never half a file."""
-    part = path.with_suffix(".part")
+def key_pair(name: str) -> dict[str, str]:
+    """The files of a new signing key: its private half, and the public one that others get."""
+    private, public = generate_key(f"{name}-{secrets.token_hex(4)}")
+    return {f"{name}.private.json": private, f"{name}.public.json": public}
+
+
+def write_missing(folder: Path, files: Mapping[str, str], mode: int = 0o600) -> None:
+    """Write files that belong together (by name, their text), unless all of them are there."""
+    if not all((folder / name).exists() for name in files):
+        for name, text in files.items():
+            write_file(folder / name, text, mode)
+
+
+def write_file(path: Path, text: str, mode: int) -> None:
+    """For the owner's eyes only until it is whole; never half a file."""
+    part = path.with_name(f"{path.name}.part")
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text + "\n")
+        os.fchmod(file.fileno(), mode)
     part.replace(path)
 
 

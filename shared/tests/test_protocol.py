@@ -53,6 +53,9 @@ async def answer(server: Process, *pieces: bytes) -> tuple[int, dict[str, Any]]:
         GET + b"X : a\r\n\r\n",
         GET.replace(b"\r\n", b"\n") + b"\n",
         b"\x16\x03\x01\x02\x00",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET /\r\n\r\n",
+        GET + b"Host: localhost\r\n\r\n",
     ],
 )
 async def test_what_is_no_request_is_a_problem(server: Process, request_: bytes) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import pytest
 
 from gateway.forward import Forwarder
+from gateway.resilience import Calls
 from shared.identity import Caller, Minter
 from shared.pool import Pool
 from shared.testing.callers import Signer
@@ -60,7 +61,7 @@ async def test_the_gateway_passes_on_what_the_pact_says(service: str, one: Excha
     client = Client(body)
     with make("gateway", service, [one]).serve("127.0.0.1", raises=True) as server:
         pool = Pool(str(server.url).rstrip("/"), size=1)
-        forward = Forwarder(pool, service, lambda caller: MINTER.mint(caller, service))
+        forward = Forwarder(Calls(pool, pool), service, lambda caller: MINTER.mint(caller, service))
         deadline = asyncio.get_running_loop().time() + 10
         try:
             await forward(

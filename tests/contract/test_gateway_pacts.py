@@ -12,6 +12,7 @@ from gateway import memberships, views
 from gateway.clients import UPSTREAMS, Ask, Employee, Page, Upstream
 from gateway.errors import ServiceUnavailable
 from gateway.memberships.people import People
+from gateway.resilience import Calls
 from shared.errors import BadGateway, Invalid, NotFound, PreconditionFailed
 from shared.identity import Caller, Minter
 from shared.pool import Pool
@@ -266,7 +267,8 @@ async def test_the_gateway_takes_what_the_pact_says(case: Case) -> None:
                 server = open_.enter_context(make("gateway", service, exchanges).serve("127.0.0.1", raises=True))
                 urls[service] = str(server.url).rstrip("/")
         upstreams = {
-            name: Upstream(name, UPSTREAMS[name], Pool(url, size=4), partial(MINTER.mint, audience=name)) for name, url in urls.items()
+            name: Upstream(name, UPSTREAMS[name], Calls(Pool(url), Pool(url)), partial(MINTER.mint, audience=name))
+            for name, url in urls.items()
         }
         try:
             await case.use(Services(**upstreams))

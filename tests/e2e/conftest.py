@@ -8,11 +8,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from shared.testing.processes import free_port
+from shared.testing.databases import postgresql_database
+from shared.testing.processes import SERVICES, free_port
+from shared.testing.replicas import Replicas
 from tools.client import Gateway
 from tools.settings import PORTS
 
@@ -24,7 +28,6 @@ PATIENCE = 60.0
 def free_ports() -> int:
     """The first of three neighbouring ports that nobody listens on."""
     import socket
-    from contextlib import ExitStack
 
     while True:
         base = min(free_port(), 65_500)
@@ -47,15 +50,37 @@ def make(*arguments: str, root: Path = ROOT) -> list[str]:
     return ["make", "--no-print-directory", *arguments]
 
 
-class Run:
+class Door:
+    """A gateway that answers at port `base`; its first account's password is in the folder `var`."""
+
+    def __init__(self, var: Path, base: int) -> None:
+        self.var = var
+        self.base = base
+        self.url = f"http://127.0.0.1:{base}"
+
+    def log_in(self) -> Gateway:
+        gateway = Gateway(self.url)
+        gateway.log_in("admin", (self.var / "admin-password").read_text().strip())
+        return gateway
+
+    def shell(self, line: str) -> str:
+        """Runs a line as if typed in the project's folder, services at their usual ports; fails as it does, or on a 4xx or 5xx."""
+        for name, offset in PORTS.items():
+            del name
+            line = line.replace(f"127.0.0.1:{8000 + offset}", f"127.0.0.1:{self.base + offset}")
+        line = re.sub(r"(?<![\w/])var/", f"{shlex.quote(str(self.var))}/", line).replace("curl -sS", "curl -sS --fail-with-body")
+        done = subprocess.run(["sh", "-ec", line], cwd=ROOT, env=BARE, check=False, capture_output=True, text=True, timeout=PATIENCE)
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+
+class Run(Door):
     """One `make run`, in a session of its own as in a terminal of its own."""
 
     def __init__(
         self, var: Path, *arguments: str, base: int | None = None, root: Path = ROOT, environment: Mapping[str, str] | None = None
     ) -> None:
-        self.var = var
-        self.base = base or free_ports()
-        self.url = f"http://127.0.0.1:{self.base}"
+        super().__init__(var, base or free_ports())
         self.output = var.parent / f"{var.name}.out"
         command = make("run", f"ROSTER_VAR={var}", f"ROSTER_PORT_BASE={self.base}", *arguments, root=root)
         with self.output.open("wb") as output:
@@ -107,21 +132,6 @@ class Run:
         if self._process.poll() is None:
             self.interrupt(signal.SIGTERM)
 
-    def log_in(self) -> Gateway:
-        gateway = Gateway(self.url)
-        gateway.log_in("admin", (self.var / "admin-password").read_text().strip())
-        return gateway
-
-    def shell(self, line: str) -> str:
-        """Runs a line as if typed in the project's folder, services at their usual ports; fails as it does, or on a 4xx or 5xx."""
-        for name, offset in PORTS.items():
-            del name
-            line = line.replace(f"127.0.0.1:{8000 + offset}", f"127.0.0.1:{self.base + offset}")
-        line = re.sub(r"(?<![\w/])var/", f"{shlex.quote(str(self.var))}/", line).replace("curl -sS", "curl -sS --fail-with-body")
-        done = subprocess.run(["sh", "-ec", line], cwd=ROOT, env=BARE, check=False, capture_output=True, text=True, timeout=PATIENCE)
-        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
-        return done.stdout
-
 
 Start = Callable[..., Run]
 
@@ -149,6 +159,17 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         yield run
     finally:
         run.stop()
+
+
+@contextmanager
+def replicated() -> Iterator[Replicas]:
+    """Two processes of each service, ready to be asked, on databases that last as long as the block."""
+    with ExitStack() as stack:
+        databases = {name: stack.enter_context(postgresql_database()) for name in SERVICES}
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="roster-replicas-")))
+        replicas = stack.enter_context(Replicas(folder, databases))
+        replicas.start(*SERVICES)
+        yield replicas
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,7 @@
-"""A whole organisation goes in through the gateway, and comes out the same; going in again changes nothing."""
+"""A whole organisation goes in through the gateway, and comes out the same; going in again changes nothing.
+
+As `make run` starts it, and with two processes of each service on PostgreSQL.
+"""
 
 import csv
 import subprocess
@@ -7,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import BARE, Run, make
+from tests.e2e.conftest import BARE, Door, make, replicated
 from tools import synthetic
 from tools.client import Gateway
 
@@ -32,7 +35,7 @@ def header(path: Path) -> list[str]:
     return path.read_text("utf-8").partition("\n")[0].strip().split(",")
 
 
-def export(run: Run, folder: Path) -> Path:
+def export(run: Door, folder: Path) -> Path:
     """All three files, by curl, as a user would."""
     folder.mkdir()
     run.shell('curl -sS -c var/cookies -u "admin:$(cat var/admin-password)" -X POST http://127.0.0.1:8000/v1/session')
@@ -41,7 +44,7 @@ def export(run: Run, folder: Path) -> Path:
     return folder
 
 
-def load(run: Run, folder: Path) -> str:
+def load(run: Door, folder: Path) -> str:
     """What `make import` prints; it must succeed."""
     command = make("import", f"DIR={folder}", f"ROSTER_VAR={run.var}", f"ROSTER_PORT_BASE={run.base}")
     done = subprocess.run(command, cwd=ROOT, env=BARE, check=False, capture_output=True, text=True, timeout=240)
@@ -60,35 +63,45 @@ def organisation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     return folder
 
 
+@pytest.fixture(scope="module", params=["one of each", "two of each"])
+def door(request: pytest.FixtureRequest) -> Iterator[Door]:
+    """The gateway of an empty directory."""
+    if request.param == "one of each":
+        yield request.getfixturevalue("empty")
+        return
+    with replicated() as replicas:
+        yield Door(replicas.folder, replicas.gateway.port)
+
+
 @pytest.fixture(scope="module")
-def gateway(empty: Run) -> Iterator[Gateway]:
-    client = empty.log_in()
+def gateway(door: Door) -> Iterator[Gateway]:
+    client = door.log_in()
     yield client
     client.log_out()
 
 
-def test_an_organisation_comes_out_as_it_went_in(organisation: Path, empty: Run, tmp_path: Path) -> None:
-    first = load(empty, organisation)
+def test_an_organisation_comes_out_as_it_went_in(organisation: Path, door: Door, tmp_path: Path) -> None:
+    first = load(door, organisation)
     assert [line for line in first.splitlines() if not line.endswith(" 0 refused")] == []
-    out = export(empty, tmp_path / "out")
+    out = export(door, tmp_path / "out")
     for kind in KEYS:
         put_in, columns = organisation / f"{kind}.csv", header(organisation / f"{kind}.csv")
         went_in, came_out = rows(put_in, kind), rows(out / f"{kind}.csv", kind, columns)
         assert {key: came_out.get(key) for key in went_in} == went_in
         assert f"{len(went_in):,} created" in first
 
-    again = load(empty, organisation)
+    again = load(door, organisation)
     assert "nothing changed" in again
     assert again.count("0 created, 0 updated") == 3
-    own = load(empty, out)  # what was exported is an import that changes nothing
+    own = load(door, out)  # what was exported is an import that changes nothing
     assert "nothing changed" in own
 
 
-def test_what_is_refused_is_told_line_by_line(empty: Run, gateway: Gateway, tmp_path: Path) -> None:
+def test_what_is_refused_is_told_line_by_line(door: Door, gateway: Gateway, tmp_path: Path) -> None:
     (tmp_path / "employees.csv").write_text(
         "username,email,manager\nfine.person,fine@roster.example,\nlost,lost@roster.example,nobody.at-all\nbad,no-address,\n"
     )
-    command = make("import", f"DIR={tmp_path}", f"ROSTER_VAR={empty.var}", f"ROSTER_PORT_BASE={empty.base}")
+    command = make("import", f"DIR={tmp_path}", f"ROSTER_VAR={door.var}", f"ROSTER_PORT_BASE={door.base}")
     done = subprocess.run(command, cwd=ROOT, env=BARE, check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode != 0
     assert "1 created, 0 updated, 0 unchanged, 2 refused" in done.stdout
@@ -97,8 +110,8 @@ def test_what_is_refused_is_told_line_by_line(empty: Run, gateway: Gateway, tmp_
     assert len(gateway.get("/v1/employees?username=fine.person,lost,bad").require()["items"]) == 1
 
 
-def test_a_folder_without_files_is_one_line(empty: Run, tmp_path: Path) -> None:
-    command = make("import", f"DIR={tmp_path}", f"ROSTER_VAR={empty.var}", f"ROSTER_PORT_BASE={empty.base}")
+def test_a_folder_without_files_is_one_line(door: Door, tmp_path: Path) -> None:
+    command = make("import", f"DIR={tmp_path}", f"ROSTER_VAR={door.var}", f"ROSTER_PORT_BASE={door.base}")
     done = subprocess.run(command, cwd=ROOT, env=BARE, check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode != 0
     assert f"{tmp_path}: no employees.csv, teams.csv or memberships.csv there" in done.stderr

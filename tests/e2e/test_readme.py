@@ -14,6 +14,8 @@ ELSEWHERE = {
     "make employees": "tests/e2e/test_alone.py",
     "make teams": "tests/e2e/test_alone.py",
     "make gateway": "tests/e2e/test_alone.py",
+    "make secrets": "tests/test_tools.py, and tests/deploy/test_stack.py",
+    "docker compose up --build --detach": "tests/deploy/test_stack.py",
     "EMPLOYEES_OPEN=true QUART_APP=employees .venv/bin/quart run": "tests/e2e/test_alone.py",
 }
 pytestmark = pytest.mark.timeout(300)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Run, Start
+from tests.e2e.conftest import Run, Start, make
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 READY = "What else there is"
@@ -122,3 +122,29 @@ def test_a_python_that_is_too_old_is_one_line(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert f"Roster needs Python 3.11 or newer, and {old} is Python 3.9.2" in done.stderr
     assert len(done.stderr.splitlines()) == 2  # ours, and make's own
+
+
+def test_a_restart_refuses_nobody_and_keeps_the_rest(start: Start, tmp_path: Path) -> None:
+    run = start(tmp_path / "var", "ARGS=--no-sample")
+    run.wait_until(READY)
+    gateway, before = run.log_in(), run.services()
+    command = make("restart", f"ROSTER_VAR={run.var}", "SERVICE=employees")
+    restarting = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    statuses = {gateway.get("/v1/employees?limit=1").status}
+    while restarting.poll() is None:
+        statuses.add(gateway.get("/v1/employees?limit=1").status)
+    assert (restarting.communicate()[0].splitlines()[-1], statuses) == ("restarted: employees", {200})
+    after = run.services()
+    assert after["employees"] != before["employees"]
+    assert (after["teams"], after["gateway"]) == (before["teams"], before["gateway"])
+    run.interrupt()
+    assert_nothing_runs(run)
+
+
+@pytest.mark.parametrize(("service", "said"), [("payroll", "'payroll' is none of"), ("", "no `make run` uses")])
+def test_a_restart_of_nothing_is_one_line(tmp_path: Path, service: str, said: str) -> None:
+    command = make("restart", f"ROSTER_VAR={tmp_path}", f"SERVICE={service}")
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0
+    assert done.stderr.splitlines()[0].startswith("make restart: ")
+    assert said in done.stderr

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.testing.databases import postgresql_url  # noqa: F401 - a fixture, found by name
 from shared.testing.processes import Roster
+from shared.testing.redis import redis  # noqa: F401 - a fixture, found by name
 
 
 @pytest.fixture

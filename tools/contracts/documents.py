@@ -39,7 +39,7 @@ def gateway_app(
         teams_url=teams_url,
         admin_password_file=password_file,
         connect_timeout_ms=10_000,  # a busy machine must not be taken for a service that is not there
-        **more,
+        **{"log_in_limit": 0, "log_in_limit_address": 0, **more},
     )
     return gateway.create_app(settings)
 

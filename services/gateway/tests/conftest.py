@@ -29,6 +29,7 @@ from shared.testing import answers
 from shared.testing.answers import Rules, checked
 from shared.testing.databases import database_url  # noqa: F401 - a fixture, found by name
 from shared.testing.feeds import FakeFeed
+from shared.testing.redis import redis  # noqa: F401 - a fixture, found by name
 from shared.testing.serving import serving
 
 PASSWORD = "correct battery staple horse"
@@ -84,6 +85,11 @@ class Fake:
     def on(self, request: str, answer: Answer | None = None, **told: Any) -> None:
         """`request` is "GET /v1/employees/7"."""
         self._answers[request] = answer or Told(**told)
+
+    def in_turn(self, request: str, *answers: Mapping[str, Any]) -> None:
+        """One answer after another; the last one stays."""
+        left = [Told(**answer) for answer in answers]
+        self._answers[request] = lambda seen: left.pop(0) if len(left) > 1 else left[0]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         seen = await self._note(scope, receive)
@@ -191,6 +197,8 @@ def settings(template: Path, tmp_path: Path) -> Settings:
         admin_password_file=str(tmp_path / "admin-password"),
         readers=2,
         access_log=False,
+        log_in_limit=0,
+        log_in_limit_address=0,
         connect_timeout_ms=5_000,  # on a busy machine a connection may take its time
     )
 

@@ -27,6 +27,12 @@ def read_and_check(path: Path) -> str:
     return path.read_text().strip()
 
 
+def keep_in(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
 async def test_the_first_start_makes_the_admin_and_later_ones_do_not(fresh: Any, open_house: Any, capfd: Any) -> None:
     path = Path(fresh.admin_password_file)
     async with open_house(fresh) as house:
@@ -40,6 +46,15 @@ async def test_the_first_start_makes_the_admin_and_later_ones_do_not(fresh: Any,
         await house.browser().log_in("admin", password)
     assert os.listdir(path.parent).count(path.name) == 0
     assert password not in capfd.readouterr().err
+
+
+async def test_a_password_that_was_there_before_is_used_and_not_told(fresh: Any, open_house: Any, capfd: Any) -> None:
+    path = keep_in(Path(fresh.admin_password_file), "a secret that is mounted\n")
+    async with open_house(fresh) as house:
+        await house.browser().log_in("admin", "a secret that is mounted")
+    told = capfd.readouterr().err
+    assert f"made the account admin with the password that {path} holds" in told
+    assert "a secret that is mounted" not in told
 
 
 def test_a_password_that_is_kept_already_stays(tmp_path: Path) -> None:

@@ -25,6 +25,12 @@ def test_good_settings_pass(settings: Settings) -> None:
         ({"trusted_proxies": ("10.0.0.1/8",)}, "TRUSTED_PROXIES"),
         ({"origins": ("https://a.example/",)}, "ORIGINS"),
         ({"origins": ("a.example",)}, "ORIGINS"),
+        ({"origins": ("https://A.example",)}, "ORIGINS"),
+        ({"origins": ("https://a.example:443",)}, "ORIGINS"),
+        ({"origins": ("*",)}, "ORIGINS"),
+        ({"redis_url": "127.0.0.1:6379"}, "REDIS_URL"),
+        ({"redis_url": "http://127.0.0.1:6379"}, "REDIS_URL"),
+        ({"redis_url": "redis://"}, "REDIS_URL"),
         *(
             ({"employees_url": url}, "EMPLOYEES_URL")
             for url in ("ftp://x", "http://", "http://h/x", "http://u:p@h:1", "http://h:99999", "unix://h")

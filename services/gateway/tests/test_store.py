@@ -12,6 +12,7 @@ from sqlalchemy import text
 from gateway import store
 from gateway.errors import WrongCredentials
 from gateway.models import log, metadata
+from gateway.revocations import InDatabase
 from gateway.sessions import SessionCookies, Sessions
 from shared.changes import Author, verify
 from shared.db import Database, Query
@@ -124,7 +125,7 @@ async def test_the_last_use_is_noted_at_most_once_a_minute(db: Database) -> None
     account = await add(db)
     now = 1_800_000_000.0
     cookies = SessionCookies(["k" * 40])
-    sessions = Sessions(db, cookies, idle=1800, absolute=43200, clock=lambda: now, log=None)
+    sessions = Sessions(db, cookies, InDatabase(), idle=1800, absolute=43200, clock=lambda: now, log=None)
     session = await sessions.begin(account, ending=None)
     cookie = str(cookies.serializer_of_keys.dumps(session.claims)).encode()
     seen = []

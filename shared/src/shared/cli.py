@@ -39,7 +39,7 @@ def _run(name: str, create_app: CreateApp, kind: type[ServiceSettings], argument
         sys.stdout.write("\n".join(layered.lines()) + "\n")
         return 0
     if arguments.command == "serve":
-        serve(create_app(layered.settings), layered.settings, fd=arguments.fd)
+        serve(create_app(layered.settings), layered.settings, fd=arguments.fd, ready_fd=arguments.ready_fd)
         return 0
     return _database(name, layered.settings, arguments)
 
@@ -75,6 +75,7 @@ def _parser(name: str) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     serving = commands.add_parser("serve", help="serve until stopped")
     serving.add_argument("--fd", type=int, help="an open listening socket to serve on")
+    serving.add_argument("--ready-fd", type=int, help="a descriptor to write a line to when requests are taken")
     commands.add_parser("config", help="print the settings in force and where each comes from")
     commands.add_parser("migrate", help="bring the database to the newest shape")
     for command, text in (("backup", "write the database to a file"), ("restore", "put a backup in the database's place")):

@@ -41,6 +41,9 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     max_body: Bytes = 64 * 1024
     max_upload: Bytes = 4 * 1024**3
     request_timeout_ms: Annotated[int, msgspec.Meta(ge=50, le=600_000)] = 10_000
+    concurrency_least: Count = 80
+    concurrency_most: Count = 200
+    lame_duck: Annotated[int, msgspec.Meta(ge=0, le=60)] = 2
     graceful_timeout: Annotated[int, msgspec.Meta(ge=0, le=600)] = 12
 
 

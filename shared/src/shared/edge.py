@@ -2,15 +2,22 @@
 
 import ipaddress
 import time
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from shared.errors import UNEXPECTED, BadRequest, FieldError, Forbidden, InternalError, Problem, UpstreamTimeout
 from shared.exchange import SCOPE_KEY, Exchange, current
 from shared.observe import AccessLog, Metrics, logger
 from shared.problems import send_problem
+from shared.shedding import Kind, Limiter
 
 LEAST: Final = 0.005  # seconds: with less left, an answer would come too late
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def _never() -> bool:
+    return False
 
 
 class Edge:
@@ -19,6 +26,8 @@ class Edge:
     A Problem that the app raises is answered; anything else is logged and answered with a 500.
     `timeout` in seconds is what a request may take when its caller grants no time (X-Request-Timeout-Ms, a duration).
     With `loopback_only`, requests that did not arrive on a loopback address, or ask for a host of another name, are refused.
+    While the service is `stopping`, each answer says `Connection: close`. A `limiter` refuses before anything is read, by the kind of the
+    request: what `kinds` says of its path, otherwise a read or a write.
     """
 
     def __init__(
@@ -30,6 +39,9 @@ class Edge:
         access_log: AccessLog | None = None,
         timeout: float = 10.0,
         loopback_only: bool = False,
+        stopping: Callable[[], bool] = _never,
+        limiter: Limiter | None = None,
+        kinds: Mapping[str, Kind] | None = None,
     ) -> None:
         self.app = app
         self._metrics = metrics or Metrics()
@@ -37,6 +49,9 @@ class Edge:
         self._access_log = access_log
         self._timeout = timeout
         self._loopback_only = loopback_only
+        self._stopping = stopping
+        self._limiter = limiter
+        self._kinds = kinds or {}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http" or SCOPE_KEY in scope:  # an edge further out has seen it
@@ -46,8 +61,10 @@ class Edge:
         exchange = scope[SCOPE_KEY] = Exchange(headers)
         token = current.set(exchange)
         self._metrics.in_flight += 1
-        sender = _Sender(send, exchange)
+        sender = _Sender(send, exchange, self._stopping)
         try:
+            if self._limiter is not None:
+                sender.place = self._take_on(self._limiter, scope, exchange)
             await self._serve(scope, receive, sender, exchange, headers.get(b"x-request-timeout-ms"))
         except Problem as problem:
             await self._answer(problem, scope, sender)
@@ -56,8 +73,15 @@ class Edge:
             await self._answer(InternalError(UNEXPECTED), scope, sender)
         finally:
             self._metrics.in_flight -= 1
+            sender.finish()
             self._finish(scope, exchange)
             current.reset(token)
+
+    def _take_on(self, limiter: Limiter, scope: Any, exchange: Exchange) -> Callable[[], None]:
+        """What gives the place back that this request has taken. Raises Shed."""
+        kind: Kind = self._kinds.get(scope["path"]) or ("read" if scope["method"] in SAFE else "write")
+        limiter.admit(kind)
+        return lambda: limiter.leave(kind, time.monotonic() - exchange.started if exchange.status < 400 else None)
 
     async def _answer(self, problem: Problem, scope: Any, send: Any) -> None:
         """What went wrong in front of Quart; an answer that has begun is left broken, so that its reader knows."""
@@ -94,11 +118,13 @@ class Edge:
 class _Sender:
     """Adds the headers of every answer, and takes down what was sent."""
 
-    __slots__ = ("_exchange", "_send")
+    __slots__ = ("_exchange", "_send", "_stopping", "place")
 
-    def __init__(self, send: Any, exchange: Exchange) -> None:
+    def __init__(self, send: Any, exchange: Exchange, stopping: Callable[[], bool]) -> None:
         self._send = send
         self._exchange = exchange
+        self._stopping = stopping
+        self.place: Callable[[], None] | None = None
 
     def __call__(self, message: Any) -> Any:
         if message["type"] == "http.response.start":
@@ -108,9 +134,19 @@ class _Sender:
                 (b"x-request-id", self._exchange.request_id.encode()),
                 (b"x-content-type-options", b"nosniff"),
             ]
+            if self._stopping():
+                message["headers"].append((b"connection", b"close"))
         elif message["type"] == "http.response.body":
             self._exchange.sent += len(message.get("body", b""))
+            if not message.get("more_body", False):
+                self.finish()
         return self._send(message)
+
+    def finish(self) -> None:
+        """Give the place back before the client knows, who may ask again at once; the second time is nothing."""
+        place, self.place = self.place, None
+        if place is not None:
+            place()
 
 
 def arrived_on_loopback(scope: Any) -> bool:

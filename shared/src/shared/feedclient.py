@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from shared.feed import MEDIA_TYPE
-from shared.pool import Pool, PoolError
+from shared.pool import ConnectionLost, Pool, PoolError, Response
 
 ASKS: Final = ("after", "wait", "limit")
 """The query parameters that a feed is asked with."""
@@ -94,7 +94,7 @@ class FeedClient(Generic[State]):
         deadline = asyncio.get_running_loop().time() + limit
         target = f"{self._path}?{urlencode(query)}".encode("ascii")
         try:
-            async with await self._pool.request(b"GET", target, self._headers(), deadline=deadline, idle=limit, resend=True) as response:
+            async with await self._ask(target, deadline, limit) as response:
                 headers = dict(response.headers)
                 content = await response.read(MAX_BODY)
         except PoolError as error:
@@ -106,6 +106,15 @@ class FeedClient(Generic[State]):
         if headers.get(b"content-type", b"").partition(b";")[0] != MEDIA_TYPE.encode() or b"content-encoding" in headers:
             raise FeedFault("the answer is no batch of events")
         return content
+
+    async def _ask(self, target: bytes, deadline: float, idle: float) -> Response:
+        """Once more, on a fresh connection, where a kept one was closed before it had the request."""
+        try:
+            return await self._pool.request(b"GET", target, self._headers(), deadline=deadline, idle=idle)
+        except ConnectionLost as error:
+            if not error.stale:
+                raise
+        return await self._pool.request(b"GET", target, self._headers(), deadline=deadline, idle=idle, fresh=True)
 
     def _events(self, content: bytes) -> list[Event[State]]:
         try:

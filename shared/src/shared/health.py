@@ -11,11 +11,13 @@ from quart import Blueprint, Response, current_app
 from shared.errors import Overloaded
 from shared.observe import METRICS_TYPE, Metrics
 from shared.openapi.problems import ProblemDocument
-from shared.operations import PUBLIC, operation
+from shared.operations import PUBLIC, Limit, operation
 from shared.responses import respond
 
 Check = Callable[[], Awaitable[Any]]
 Detail = Callable[[], Any]
+PROBES = ("/livez", "/readyz", "/metrics")
+"""What is answered also when the service takes on nothing else."""
 PATIENCE = 1.0  # seconds for all checks
 Checks = Annotated[dict[str, Annotated[str, Meta(min_length=1, max_length=100)]], Meta(max_length=20)]
 """By name: `ok`, or what kind of fault there is."""
@@ -44,13 +46,13 @@ def health_blueprint(checks: Mapping[str, Check], metrics: Metrics | None, detai
     health = Blueprint("health", __name__)
 
     @health.get("/livez")
-    @operation(allow=PUBLIC, responses={200: Alive})
+    @operation(allow=PUBLIC, limit=Limit.NOTHING, responses={200: Alive})
     async def livez() -> Response:
         """Whether the process answers at all."""
         return respond({"status": "alive"})
 
     @health.get("/readyz")
-    @operation(allow=PUBLIC, responses={200: Ready}, problems={503: NotReady})
+    @operation(allow=PUBLIC, limit=Limit.NOTHING, responses={200: Ready}, problems={503: NotReady})
     async def readyz() -> Response:
         """Whether the service can do its work; 503 naming what is missing."""
         if getattr(current_app, "stopping", False):
@@ -67,7 +69,7 @@ def health_blueprint(checks: Mapping[str, Check], metrics: Metrics | None, detai
     if metrics is not None:
 
         @health.get("/metrics")
-        @operation(allow=PUBLIC, responses={200: bytes}, response_types=("text/plain",))
+        @operation(allow=PUBLIC, limit=Limit.NOTHING, responses={200: bytes}, response_types=("text/plain",))
         async def scrape() -> Response:
             """Figures in Prometheus' text format."""
             return Response(metrics.text(), content_type=METRICS_TYPE)

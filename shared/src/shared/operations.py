@@ -5,6 +5,8 @@ with a route that has none, so nothing is open by oversight.
 """
 
 import dataclasses
+import enum
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final, TypedDict, TypeVar, Unpack, get_args
@@ -12,6 +14,7 @@ from typing import Any, Final, TypedDict, TypeVar, Unpack, get_args
 import msgspec
 
 from shared.deprecation import notices
+from shared.shedding import Kind
 
 ROLES: Final = ("feed", "viewer", "editor", "admin")  # each may do what those before it may
 JSON_TYPE: Final = "application/json"
@@ -35,6 +38,17 @@ FEED: Final = Policy("feed", "feed")
 READ: Final = Policy("read", "viewer")
 WRITE: Final = Policy("write", "editor")
 ADMIN: Final = Policy("admin", "admin")
+
+
+class Limit(enum.Enum):
+    """By what the requests of an operation are counted, where somebody in front of the services counts them (the gateway)."""
+
+    CALLER = "caller"
+    """By who asks."""
+    PASSWORD = "password"  # noqa: S105 - a name
+    """As tries to guess a password: by address, and by address and username."""
+    NOTHING = "nothing"
+    """Not at all: a probe that is refused takes a healthy process out of service."""
 
 
 class Upload:
@@ -69,10 +83,16 @@ class Operation:
     response_types: tuple[str, ...]
     problems: Mapping[int, Any]
     budget: float | None
+    limit: Limit
     waits: bool
     body_optional: bool
     notices: Mapping[str, str]
     told: Told
+
+    @property
+    def kind(self) -> Kind | None:
+        """What it is to `shared.shedding` besides a read or a write: what waits is a feed, what has no end of its own a transfer."""
+        return "feed" if self.waits else "transfer" if self.budget == math.inf else None
 
 
 def operation(
@@ -85,6 +105,7 @@ def operation(
     response_types: Sequence[str] = (JSON_TYPE,),
     problems: Sequence[int] | Mapping[int, Any] = (),
     budget: float | None = None,
+    limit: Limit = Limit.CALLER,
     waits: bool = False,
     body_optional: bool = False,
     deprecated: date | None = None,
@@ -105,23 +126,22 @@ def operation(
         _demand_strict(part)
 
     def declare(view: View) -> View:
-        types = tuple(body_types) or ((JSON_TYPE,) if body is not None else ())
-        found = Operation(
+        view.operation = Operation(  # type: ignore[attr-defined]  # data on the function: no wrapper, no cost per request
             name=view.__name__,
             allow=allow,
             query=query,
             body=body,
-            body_types=types,
+            body_types=tuple(body_types) or ((JSON_TYPE,) if body is not None else ()),
             responses=dict(responses or {}),
             response_types=tuple(response_types),
             problems=dict(problems) if isinstance(problems, Mapping) else dict.fromkeys(problems),
             budget=budget,
+            limit=limit,
             waits=waits,
             body_optional=body_optional,
             notices=notices(deprecated, sunset),
             told=told,
         )
-        view.operation = found  # type: ignore[attr-defined]  # data on the function: no wrapper, no cost per request
         return view
 
     return declare

@@ -21,7 +21,7 @@ HEAD_WITHIN: Final = 30.0
 """Seconds for a connection's first head to be complete, and for a later one that comes in pieces."""
 
 
-class HeadTooLarge(Exception):
+class HeadRefused(Exception):
     """Ends the parser's work on a request."""
 
 
@@ -61,7 +61,10 @@ class Protocol(HttpToolsProtocol):
             self._be_calm()
         if (self._held or self._read > MAX_HEAD) and self._size() > MAX_HEAD:
             self._refusal = _too_large()
-            raise HeadTooLarge
+            raise HeadRefused
+        if self.parser.get_http_version() != "1.0" and [name for name, _ in self.headers].count(b"host") != 1:
+            self._refusal = BadRequest("a request has one Host header (RFC 9112, section 3.2)")
+            raise HeadRefused
         super().on_headers_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:

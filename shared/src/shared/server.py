@@ -1,27 +1,40 @@
-"""Serving an app on uvicorn: uvloop, httptools, kept connections, a graceful end."""
+"""Serving an app on uvicorn: uvloop, httptools, kept connections, a graceful end.
 
+On SIGTERM a service says at once that it is not ready (503 from /readyz), and goes on answering for `lame_duck` seconds, each answer
+with `Connection: close`: who sends it requests has time to notice, and to let go of its connections. Then it takes no more, and finishes
+what runs within `graceful_timeout` seconds. SIGINT, and a second SIGTERM, leave the first part out.
+"""
+
+import asyncio
 import gc
 import logging
+import os
 import signal
 import socket
+import time
 from typing import Any
 
 import uvicorn
 
 from shared.config import ServiceSettings
 from shared.observe import route_standard_logging
+from shared.pool import SERVER_KEEP_ALIVE
 from shared.protocol import Protocol
 
-KEEP_ALIVE = 75  # seconds; clients let go after 30, so the server is never first
 BACKLOG = 2048
+FIRST_REQUEST = 1.0
+"""Seconds that a connection's first request has to arrive when the service takes no further connections."""
 
 
 class StartFault(Exception):
     """The service can't start; the message is one line for people."""
 
 
-def serve(app: Any, settings: ServiceSettings, *, fd: int | None = None) -> None:
-    """Serve until SIGINT or SIGTERM; what runs is finished within `graceful_timeout` seconds. Raises StartFault."""
+def serve(app: Any, settings: ServiceSettings, *, fd: int | None = None, ready_fd: int | None = None) -> None:
+    """Serve until SIGINT or SIGTERM. Raises StartFault.
+
+    `fd` is an open listening socket; to the descriptor `ready_fd` a line is written when requests are taken.
+    """
     sock = _listen(settings, fd)
     config = uvicorn.Config(
         app,
@@ -33,12 +46,12 @@ def serve(app: Any, settings: ServiceSettings, *, fd: int | None = None) -> None
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE,
+        timeout_keep_alive=SERVER_KEEP_ALIVE,
         timeout_graceful_shutdown=settings.graceful_timeout,
         backlog=BACKLOG,
     )
     route_standard_logging(app.extensions["log"], settings.log_level)
-    server = _Server(config, app)
+    server = _Server(config, app, settings.lame_duck, ready_fd)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _ignore)  # uvicorn raises what it caught once more at its end, by then for nobody
     try:
@@ -50,9 +63,12 @@ def serve(app: Any, settings: ServiceSettings, *, fd: int | None = None) -> None
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, app: Any) -> None:
+    def __init__(self, config: uvicorn.Config, app: Any, lame_duck: float, ready_fd: int | None) -> None:
         super().__init__(config)
         self._app = app
+        self._lame_duck = lame_duck
+        self._ready_fd = ready_fd
+        self._leaves_at: float | None = None
         self._words = logging.getLogger("uvicorn.error")
         self._words.setLevel(logging.CRITICAL)  # a failed start is told in one line, by the one who called
 
@@ -62,10 +78,34 @@ class _Server(uvicorn.Server):
         if self.started and sockets:
             settle()
             self._app.extensions["log"].info("serving", address=_address(sockets[0]))
+            if self._ready_fd is not None:
+                os.write(self._ready_fd, b"ready\n")
+                os.close(self._ready_fd)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         self._app.stopping = True
-        super().handle_exit(sig, frame)
+        if sig == signal.SIGTERM and self._leaves_at is None and self._lame_duck:
+            self._leaves_at = time.monotonic() + self._lame_duck
+        else:
+            super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's, which would reset the connections that were just taken and whose first request is on its way."""
+        for server in self.servers:
+            server.close()
+        until = time.monotonic() + FIRST_REQUEST
+        while time.monotonic() < until and self._awaits_first_requests():  # noqa: ASYNC110 - a connection tells nobody
+            await asyncio.sleep(0.01)
+        await super().shutdown(sockets)
+
+    def _awaits_first_requests(self) -> bool:
+        return any(isinstance(found, Protocol) and found.cycle is None for found in self.server_state.connections)
+
+    async def on_tick(self, counter: int) -> bool:
+        """As uvicorn's, ten times a second; ends the service when its time as a lame duck is over."""
+        if self._leaves_at is not None and time.monotonic() >= self._leaves_at:
+            return True
+        return await super().on_tick(counter)
 
 
 def settle() -> None:

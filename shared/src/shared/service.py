@@ -6,6 +6,7 @@ A complete service is `shared/tests/tiny_service.py`; `shared/tests/test_service
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from math import ceil
 from typing import Any, cast
 
 from quart import Blueprint, Quart, Request, Response, g
@@ -20,7 +21,7 @@ from shared.config import ServiceSettings, SettingsError
 from shared.edge import Edge
 from shared.errors import Forbidden
 from shared.exchange import exchange_of
-from shared.health import Check, Detail, health_blueprint
+from shared.health import PROBES, Check, Detail, health_blueprint
 from shared.home import home_blueprint
 from shared.identity import OPEN, Caller, KeyFault, Trust, Verifier, bearer
 from shared.json import MsgspecProvider
@@ -28,6 +29,7 @@ from shared.observe import AccessLog, Metrics, logger
 from shared.openapi import Contract, make_document
 from shared.operations import JSON_TYPE, MERGE_PATCH, PUBLIC, Operation, Upload, operation_of
 from shared.queries import NoParameters, read_query
+from shared.shedding import Kind, Limiter
 
 Identify = Callable[[Request], Caller]
 Middleware = Callable[[Any], Any]  # takes an ASGI app, gives one
@@ -60,6 +62,8 @@ class Service(Quart):
         super().__init__(name, static_folder=None, template_folder=None)
         converters.install(self.url_map)
         self._operations: dict[str, tuple[Any, Operation]] = {}
+        self.kinds: dict[str, Kind] = dict.fromkeys(PROBES, "health")
+        """By path, of the operations that are no ordinary reads or writes."""
 
     def create_url_adapter(self, request: Any) -> MapAdapter | None:
         """As Quart's, for a host of any name: no route of ours depends on it, and a strange Host header must not break one."""
@@ -133,6 +137,10 @@ class Service(Quart):
             if "PATCH" in (rule.methods or ()) and operation.body_types == (JSON_TYPE,):
                 object.__setattr__(operation, "body_types", (MERGE_PATCH, JSON_TYPE))
             self._operations[rule.endpoint] = view, operation
+            if operation.kind is not None:
+                if rule.arguments:
+                    raise RuntimeError(f"{rule.endpoint} is a {operation.kind}, so its path must be literal: it is told by it at the edge")
+                self.kinds[rule.rule] = operation.kind
         names = [operation.name for _, operation in self._operations.values()]
         if len(names) != len(set(names)):
             raise RuntimeError("two operations have the same name: " + ", ".join(sorted({name for name in names if names.count(name) > 1})))
@@ -153,6 +161,8 @@ def create_service(
     middleware: Middleware | None = None,
     endpoints: Sequence[Mapping[str, Any]] = (),
     contract: Contract | None = None,
+    longest: float | None = None,
+    limiter: Limiter | None = None,
     log: Any = None,
 ) -> Service:
     """The app of a service. `checks` are asked by /readyz (name → coroutine function that raises when not ready);
@@ -160,11 +170,13 @@ def create_service(
 
     Callers come from bearer assertions for the audience `name`, signed by a key of `settings.identity_keys` or of `trusts`;
     `identify` replaces that. `middleware` stands between the edge and Quart; `endpoints` are those that it answers, for `GET /`.
-    `contract` is what the OpenAPI document says beyond the operations.
-    Raises SettingsError when there are no keys and the service is not open.
+    `contract` is what the OpenAPI document says beyond the operations. `longest` is how many seconds a caller may ask for
+    (default: `settings.request_timeout_ms`); `limiter` decides who is taken on.
+    Raises SettingsError when there are no keys and the service is not open, or when a stop would cut requests off.
     The app's logger is at `app.extensions["log"]`, its figures at `app.extensions["metrics"]`,
     and `app.extensions["openapi"]()` is its document.
     """
+    _check_graceful(settings, longest or settings.request_timeout_ms / 1000)
     log = log or logger(name, settings.log_level)
     app = Service(name)
     app.config.update(MAX_CONTENT_LENGTH=settings.max_body, BODY_TIMEOUT=None, RESPONSE_TIMEOUT=None)
@@ -172,6 +184,8 @@ def create_service(
     app.max_upload = settings.max_upload
     app.identify = identify or _identify_by(name, settings, trusts, log)
     metrics = Metrics()
+    if limiter is not None:
+        metrics.registry.register(limiter)
     app.extensions.update(log=log, metrics=metrics, settings=settings)
     problems.install(app, log)
     for blueprint in (*blueprints, health_blueprint(checks or {}, metrics if settings.metrics else None, details)):
@@ -179,15 +193,29 @@ def create_service(
     app.register_blueprint(home_blueprint(name, version, description, endpoints, docs=settings.docs))
     app.extensions["openapi"] = cache(lambda: make_document(app, name, version, description, contract))
     app.adopt_operations()
-    app.asgi_app = Edge(  # type: ignore[method-assign]  # Quart's documented way to put middleware in front
-        middleware(app.asgi_app) if middleware else app.asgi_app,
-        metrics=metrics,
-        log=log,
+    inner = middleware(app.asgi_app) if middleware else app.asgi_app
+    app.asgi_app = _edge(app, inner, name, settings, limiter)  # type: ignore[method-assign]  # Quart's documented way to put middleware in front
+    return app
+
+
+def _edge(app: Service, inner: Any, name: str, settings: ServiceSettings, limiter: Limiter | None) -> Edge:
+    return Edge(
+        inner,
+        metrics=app.extensions["metrics"],
+        log=app.extensions["log"],
         access_log=AccessLog(name) if settings.access_log else None,
         timeout=settings.request_timeout_ms / 1000,
         loopback_only=settings.open,
+        stopping=app.is_stopping,
+        limiter=limiter,
+        kinds=app.kinds,
     )
-    return app
+
+
+def _check_graceful(settings: ServiceSettings, longest: float) -> None:
+    least = ceil(longest) + 1
+    if settings.graceful_timeout < least:
+        raise SettingsError([f"graceful_timeout: must be at least {least}, a second more than the longest request may take"])
 
 
 def _identify_by(name: str, settings: ServiceSettings, trusts: Sequence[Trust], log: Any) -> Identify:

@@ -78,7 +78,7 @@ async def test_ten_thousand_cancellations(servers: RawServers, pools: Pools) -> 
     assert pool.waiting == 0
     assert pool.open == pool.idle
     for _ in range(50):
-        response = await pool.request(b"GET", b"/", resend=True)  # the places are all there, and every connection works
+        response = await pool.request(b"GET", b"/")  # the places are all there, and every connection works
         assert response.status == 200
         response.close()
     await pool.aclose()

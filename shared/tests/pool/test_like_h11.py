@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from shared.pool import ProtocolViolation
 from shared.pool.reader import ResponseReader
+from shared.testing.raw import cut
 
 TOKEN = st.text("abcdefghijklmnopqrstuvwxyzABCXYZ0123456789-_!#$%&'*+.^`|~", min_size=1, max_size=12).map(
     lambda text: ("x-" + text).encode()
@@ -27,17 +28,6 @@ class Reading:
     fields: list[tuple[bytes, bytes]]
     body: bytes
     whole: bool
-
-
-def cut(data: bytes, sizes: list[int]) -> list[bytes]:
-    """The data in pieces of these sizes, again and again."""
-    pieces = []
-    start = turn = 0
-    while start < len(data):
-        size = sizes[turn % len(sizes)]
-        pieces.append(data[start : start + size])
-        start, turn = start + size, turn + 1
-    return pieces
 
 
 def ours(pieces: list[bytes], method: bytes, eof: bool) -> Reading | None:

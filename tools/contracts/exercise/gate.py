@@ -1,7 +1,7 @@
 """The gateway on the stage: every documented answer, asked for at the door.
 
 With both services behind it: its story, the refusals and bounds, and what the services' own scenes ask for. Then with services that
-refuse, break, are silent or are not there, without its database, and with views that raise.
+refuse, break, are silent or are not there, too often, without its database, and with views that raise.
 """
 
 import asyncio
@@ -70,6 +70,7 @@ class Gate:
                 await self._enter_as(role, "admin", self._word())
             await self._story(last=True)
         await self._behind_trouble()
+        await self._too_often()
         await self._without_database()
         return self.record
 
@@ -132,6 +133,15 @@ class Gate:
             await self.ask_all(one.case(503, "a service that is not there") for one in theirs)
             break_views(self.app)
             await self.ask_all(one.case(500, "broken within") for one in self.operations.values() if "x-upstream" not in one.described)
+
+    async def _too_often(self) -> None:
+        """One request a minute is allowed; the first of each two may be the first of another minute."""
+        self.app = self.door.make(rate_limit=1, log_in_limit_address=1)
+        async with self.app.test_app():
+            for one in self.operations.values():
+                if 429 in one.statuses:
+                    await ask(self.app, one.case(429, "the first"), {"cookie": self._cookies["stranger"]})
+                    await self.ask(one.case(429, "once more", role="stranger"))
 
     async def _without_database(self) -> None:
         """A session that nobody has asked for yet can't be checked."""

@@ -9,6 +9,7 @@ from shared.db import Change
 from shared.identity import Trust
 from shared.lifecycle import keep_database, make_database
 from shared.service import Service, create_service
+from shared.shedding import Limiter
 
 signals = Namespace()
 employee_changed = signals.signal(
@@ -28,6 +29,7 @@ def create_app(settings: Settings | None = None) -> Service:
         trusts=[Trust(settings.feed_issuer, settings.feed_keys, limit="feed")] if settings.feed_keys else (),
         checks={"database": db.ping},
         contract=CONTRACT,
+        limiter=Limiter(least=settings.concurrency_least, most=settings.concurrency_most),
     )
     keep_database(app, db, "employees", migrate=settings.migrate)
 

@@ -23,26 +23,33 @@ class AdminFault(OSError):
 
 
 async def ensure_admin(db: Database, passwords: Passwords, settings: Settings) -> bool:
-    """Make the admin where there is no account at all, and tell its password on standard error; whether that was so.
+    """Make the admin where there is no account at all, and say so on standard error; whether that was so.
 
-    A password file that is there already is taken at its word, so several processes may start together. Raises AdminFault.
+    A password that is made here is told there, this once. A password file that is there already (a mounted secret) is taken at its word and
+    is not told, so several processes may start together. Raises AdminFault.
     """
     if await store.count_accounts(db):
         return False
-    path = Path(settings.admin_password_file)
-    password = await asyncio.to_thread(keep_password, path, secrets.token_urlsafe(18))
+    path, fresh = Path(settings.admin_password_file), secrets.token_urlsafe(18)
+    password = await asyncio.to_thread(keep_password, path, fresh)
     password_hash = await passwords.hash(password)
     made = await db.write(lambda conn: store.add_first_account(conn, USERNAME, password_hash, AUTHOR))
     if made:
-        sys.stderr.write(f"gateway: made the account {USERNAME} with the password {password} (kept in {path})\n")
+        told = f"the password {password} (kept in {path})" if password == fresh else f"the password that {path} holds"
+        sys.stderr.write(f"gateway: made the account {USERNAME} with {told}\n")
         sys.stderr.flush()
     return bool(made)
 
 
 def keep_password(path: Path, password: str) -> str:
-    """Write a password to a new file of mode 600, whole or not at all; what a file that is there already says, otherwise."""
+    """Write a password to a new file of mode 600, whole or not at all; what a file that is there already says, otherwise.
+
+    Such a file may be in a folder that can't be written.
+    """
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
+        if path.exists():
+            return _kept(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:

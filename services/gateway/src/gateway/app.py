@@ -4,20 +4,26 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from quart import Quart, Request
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from gateway import config
 from gateway.admin import ensure_admin
 from gateway.clients import UPSTREAMS, Rule, Upstream, public_rules
 from gateway.config import Settings
 from gateway.contract import CONTRACT
-from gateway.edge import GatewayEdge, Policies, Route, Table, own_routes, routes_of
+from gateway.edge import MOST, GatewayEdge, Policies, Route, Table, own_routes, routes_of
 from gateway.errors import NotLoggedIn
 from gateway.forward import Forwarder
+from gateway.limits import Limits, Rates
 from gateway.outlets import Outlets
 from gateway.passwords import Passwords
+from gateway.resilience import RESPECTED, TRY_SHARE, Calls, Figures
+from gateway.revocations import InDatabase, InRedis
 from gateway.routes import BLUEPRINTS
 from gateway.routes.context import EXTENSION, Parts
 from gateway.sessions import COOKIE, ISSUER, SCOPE_KEY, Session, SessionCookies, Sessions
@@ -29,7 +35,11 @@ from shared.operations import operation_of
 from shared.pool import Pool
 from shared.service import Service, create_service
 
+REDIS_TIMEOUT: Final = 0.25
+REDIS_CONNECTIONS: Final = 200
 DESCRIPTION = "The door to the directory: log-in, routing, and what is put together from several services."
+LOG_INS: Final = 0.1
+"""How much of what may be under way log-ins may be: each costs as much as a thousand reads."""
 
 
 def create_app(settings: Settings | None = None, *, clock: Callable[[], float] = time.time) -> Service:
@@ -42,12 +52,16 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
     log = logger("gateway", settings.log_level)
     db = make_database(settings)
     cookies = SessionCookies(config.session_keys(settings))
-    sessions = Sessions(db, cookies, idle=settings.session_idle, absolute=settings.session_absolute, clock=clock, log=log)
+    redis = _redis(settings)
+    revocations = InDatabase() if redis is None else InRedis(redis, log)
+    sessions = Sessions(db, cookies, revocations, idle=settings.session_idle, absolute=settings.session_absolute, clock=clock, log=log)
+    limits = Limits(_rates(settings), clock=clock, log=log, shared=redis)
     minter = Minter(ISSUER, settings.signing_key)
-    pools = {"employees": _pool(settings, settings.employees_url), "teams": _pool(settings, settings.teams_url)}
+    calls = {"employees": _calls(settings, settings.employees_url), "teams": _calls(settings, settings.teams_url)}
     bearers = {name: partial(_bearer, minter, name) for name in UPSTREAMS}
-    upstreams = {name: Upstream(name, rules, pools[name], bearers[name]) for name, rules in UPSTREAMS.items()}
-    edge = GatewayEdge(sessions, {name: Forwarder(pool, name, bearers[name]) for name, pool in pools.items()}, _policies(settings), log)
+    upstreams = {name: Upstream(name, rules, calls[name], bearers[name]) for name, rules in UPSTREAMS.items()}
+    forwards = {name: Forwarder(calls[name], name, bearers[name]) for name in UPSTREAMS}
+    edge = GatewayEdge(sessions, limits, forwards, _policies(settings), log)
     outlets = Outlets(settings, db, bearers, log)
     app = create_service(
         "gateway",
@@ -55,24 +69,27 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
         BLUEPRINTS,
         description=DESCRIPTION,
         identify=_caller,
-        checks={"database": db.ping},
+        checks={"database": db.ping, **({} if redis is None else {"redis": partial(redis.execute_command, "PING")})},
         details=outlets.details,
         session_interface=cookies,
         middleware=edge.before,
         contract=CONTRACT,
         endpoints=[_listed(upstream, rule) for upstream, rule in public_rules()],
+        longest=MOST,
         log=log,
     )
     _harden_cookie(app)
     edge.table = Table(routes_of(_own_routes(app)))
-    outlets.measure(app.extensions["metrics"])
-    parts = Parts(upstreams["employees"], upstreams["teams"], sessions, Passwords(), outlets, cookies.conceal)
+    passwords = Passwords(most=int(LOG_INS * len(UPSTREAMS) * settings.upstream_requests))
+    parts = Parts(upstreams["employees"], upstreams["teams"], sessions, passwords, limits, outlets, cookies.conceal)
     app.extensions[EXTENSION] = parts
-    _live(app, db, parts, settings)
+    for figures in (Figures(calls), limits, *outlets.figures):
+        app.extensions["metrics"].registry.register(figures)
+    _live(app, db, parts, settings, redis)
     return app
 
 
-def _live(app: Quart, db: Database, parts: Parts, settings: Settings) -> None:
+def _live(app: Quart, db: Database, parts: Parts, settings: Settings, redis: Redis | None) -> None:
     """What happens before the first request and after the last: notes are written before the database closes."""
 
     async def prepare() -> None:
@@ -86,6 +103,8 @@ def _live(app: Quart, db: Database, parts: Parts, settings: Settings) -> None:
         parts.passwords.close()
         for service in (parts.employees, parts.teams):
             await service.close()
+        if redis is not None:
+            await redis.aclose()
 
     app.after_serving(finish)
     keep_database(app, db, "gateway", migrate=settings.migrate)
@@ -100,8 +119,30 @@ def _caller(request: Request) -> Caller:
     return session.caller
 
 
-def _pool(settings: Settings, origin: str) -> Pool:
-    return Pool(origin, size=settings.pool_size, connect_timeout=settings.connect_timeout_ms / 1000)
+def _calls(settings: Settings, origin: str) -> Calls:
+    """The way to a service. One that does not answer within half of what a first try has by default counts as failing, or after 250 ms."""
+    connect = settings.connect_timeout_ms / 1000
+    pool = Pool(origin, size=settings.pool_size, connect_timeout=connect)
+    feeds = Pool(origin, size=settings.upstream_feeds, connect_timeout=connect)
+    respected = min(RESPECTED, TRY_SHARE / 2 * settings.request_timeout_ms / 1000)
+    return Calls(pool, feeds, requests=settings.upstream_requests, transfers=settings.upstream_transfers, respected=respected)
+
+
+def _redis(settings: Settings) -> Redis | None:
+    """The way to Redis: what is not answered within a quarter of a second is not waited for, nor asked more than twice."""
+    if not settings.redis_url:
+        return None
+    return Redis.from_url(
+        settings.redis_url,
+        socket_timeout=REDIS_TIMEOUT,
+        socket_connect_timeout=REDIS_TIMEOUT,
+        retry=Retry(NoBackoff(), 1),
+        max_connections=REDIS_CONNECTIONS,
+    )
+
+
+def _rates(settings: Settings) -> Rates:
+    return Rates(caller=settings.rate_limit, address=settings.log_in_limit_address, username=settings.log_in_limit)
 
 
 def _bearer(minter: Minter, service: str, caller: Caller) -> str:

@@ -13,7 +13,11 @@ from shared.pool import Origin
 
 PREFIX: Final = "GATEWAY"
 MIN_KEY: Final = 32
+USUAL: Final = {"http": ":80", "https": ":443"}
 
+Places = Annotated[int, Meta(ge=1, le=10_000)]
+PerMinute = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+"""Requests; 0 is any number."""
 Seconds = Annotated[int, Meta(ge=1, le=31_536_000)]
 
 
@@ -47,6 +51,13 @@ class Settings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields
     webhook_retry: Annotated[float, Meta(gt=0, le=3600)] = 5.0
     """Seconds before the second attempt; each further pause is twice as long, up to an hour."""
     connect_timeout_ms: Annotated[int, Meta(ge=10, le=10_000)] = 250
+    upstream_requests: Places = 64
+    upstream_transfers: Places = 16
+    upstream_feeds: Places = 200
+    redis_url: str = ""
+    rate_limit: PerMinute = 30_000
+    log_in_limit: PerMinute = 5
+    log_in_limit_address: PerMinute = 20
 
 
 def load_settings() -> Settings:
@@ -58,7 +69,7 @@ def load_settings() -> Settings:
 
 def check(settings: Settings) -> None:
     """Refuse (SettingsError) what types alone can't."""
-    faults = [*_key_faults(settings), *_address_faults(settings)]
+    faults = [*_key_faults(settings), *_address_faults(settings), *_limit_faults(settings)]
     if settings.open:
         faults.append("GATEWAY_OPEN: the gateway is never open: it is who tells callers apart")
     if faults:
@@ -89,6 +100,19 @@ def _key_faults(settings: Settings) -> list[str]:
     return faults
 
 
+def _limit_faults(settings: Settings) -> list[str]:
+    needed = settings.upstream_requests + settings.upstream_transfers
+    if settings.pool_size < needed:
+        return [f"GATEWAY_POOL_SIZE: at least {needed} are needed: a connection for each of the requests and transfers under way"]
+    return []
+
+
+def _nats_faults(settings: Settings) -> list[str]:
+    parts = [urlsplit(text) for text in settings.nats_url.replace(",", " ").split()]
+    good = all(part.scheme in ("nats", "tls") and part.hostname for part in parts)
+    return [] if good else ["GATEWAY_NATS_URL: an address is not nats://host:port or tls://host:port"]
+
+
 def _address_faults(settings: Settings) -> list[str]:
     faults = []
     for text in settings.trusted_proxies:
@@ -100,10 +124,10 @@ def _address_faults(settings: Settings) -> list[str]:
         parts = urlsplit(text)
         if parts.scheme not in ("http", "https") or not parts.netloc or text != f"{parts.scheme}://{parts.netloc}":
             faults.append(f"GATEWAY_ORIGINS: {text!r} is not scheme://host[:port]")
-    for text in settings.nats_url.replace(",", " ").split():
-        parts = urlsplit(text)
-        if parts.scheme not in ("nats", "tls") or not parts.hostname:
-            faults.append("GATEWAY_NATS_URL: an address is not nats://host:port or tls://host:port")
+        elif text != text.lower() or "@" in text or text.endswith(USUAL[parts.scheme]):
+            faults.append(f"GATEWAY_ORIGINS: {text!r} is not as browsers say it: small letters, no user, no port that is the usual one")
+    if settings.redis_url and (urlsplit(settings.redis_url).scheme not in ("redis", "rediss") or not urlsplit(settings.redis_url).hostname):
+        faults.append("GATEWAY_REDIS_URL: is not redis://[user:password@]host[:port][/database], or rediss:// for TLS")
     for name in ("employees_url", "teams_url"):
         try:
             Origin.parse(getattr(settings, name))

@@ -10,6 +10,7 @@ from gateway.sessions import COOKIE
 from gateway.union import Document, add_forwarded
 from shared.errors import Forbidden, Gone, Overloaded
 from shared.openapi import Contract, ProblemDocument
+from shared.openapi.headers import response_headers
 from shared.transfers import ImportRefused
 
 Upstream = Literal["employees", "teams"]
@@ -35,7 +36,18 @@ def _complete(document: Document) -> Document:
         read = methods.get("get", {})
         if read.get("x-policy") == "read" and "502" not in read["responses"]:
             read["responses"].pop("403")
-    return add_forwarded(document)
+    return _with_limits(add_forwarded(document))
+
+
+def _with_limits(document: Document) -> Document:
+    """With the headers that tell of limits, on every answer that may carry them."""
+    told = response_headers({"RateLimit": {}, "RateLimit-Policy": {}})
+    counted = (one for methods in document["paths"].values() for one in methods.values() if "429" in one["responses"])
+    for responses in (document["components"]["responses"], *(one["responses"] for one in counted)):
+        for response in responses.values():
+            if "$ref" not in response:
+                response["headers"] = {**response["headers"], **told}
+    return document
 
 
 CONTRACT: Final = Contract(
@@ -50,5 +62,6 @@ CONTRACT: Final = Contract(
     },
     problem=GatewayProblem,
     everywhere=(400, 500, 504),
+    counted=(429,),
     complete=_complete,
 )

@@ -14,7 +14,7 @@ Problem
 └── UpstreamTimeout 504       a service did not answer in time
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from shared.errors import Forbidden, Gone, Overloaded, Unauthorized
@@ -32,8 +32,8 @@ class NotLoggedIn(Unauthorized):
 class WrongCredentials(Unauthorized):
     slug = "wrong-credentials"
 
-    def __init__(self) -> None:
-        super().__init__("The username or the password is wrong.", headers={"WWW-Authenticate": CHALLENGE})
+    def __init__(self, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__("The username or the password is wrong.", headers={"WWW-Authenticate": CHALLENGE, **(headers or {})})
 
 
 class CrossSite(Forbidden):

@@ -11,11 +11,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final
 
-from gateway.errors import ServiceUnavailable
+from gateway.clients.faults import problem_of
 from gateway.flights import ClientGone, Flight, Flights
-from shared.errors import BadGateway, BadRequest, Problem, RequestTimedOut, UpstreamTimeout
+from gateway.resilience import Calls, Lane, LaneName
+from shared.errors import BadGateway, BadRequest, Problem, RequestTimedOut
 from shared.identity import Caller
-from shared.pool import ConnectFailed, Pool, PoolClosed, PoolError, PoolTimeout, ReadTimeout, Response
+from shared.pool import PoolError, ReadTimeout, Response
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -51,7 +52,6 @@ TO_CLIENT: Final = frozenset(
     )
 )
 PATIENCE: Final = 30.0  # seconds without a byte, on either side, after which a request without a deadline is given up
-HOP: Final = 0.005  # seconds kept back from the time that is passed on
 
 _PATH: Final = re.compile(rb"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]+)+/?|/")
 _QUERY: Final = re.compile(rb"[!-\"$-~]*")
@@ -74,14 +74,14 @@ def safe_target(raw_path: bytes, query: bytes) -> bytes | None:
 
 
 class Forwarder:
-    """The way to one service, over a pool of kept connections.
+    """The way to one service.
 
     `identity` gives the assertion of a caller for this service. `patience` bounds, in seconds, how long either side may move no byte
     when it is its turn.
     """
 
-    def __init__(self, pool: Pool, service: str, identity: Callable[[Caller], str], *, patience: float = PATIENCE) -> None:
-        self._pool = pool
+    def __init__(self, calls: Calls, service: str, identity: Callable[[Caller], str], *, patience: float = PATIENCE) -> None:
+        self._lanes = calls.lanes
         self._service = service
         self._identity = identity
         self._patience = patience
@@ -97,6 +97,7 @@ class Forwarder:
         request_id: str,
         traceparent: str | None = None,
         deadline: float | None,
+        lane: LaneName = "requests",
         extra: Sequence[tuple[bytes, bytes]] = (),
     ) -> int:
         """Forward one request; returns the status that was sent.
@@ -117,7 +118,7 @@ class Forwarder:
         flight = Flight(receive, deadline, length != 0)
         self.flights.begin(flight)
         try:
-            response = await self._ask(scope["method"].encode("ascii"), target, headers, length, flight)
+            response = await self._ask(self._lanes[lane], scope["method"].encode("ascii"), target, headers, length, flight)
             return await self._answer(response, send, extra, flight)
         except asyncio.CancelledError:
             if flight.reason is None or (flight.task is not None and flight.task.uncancel() > 0):
@@ -126,27 +127,12 @@ class Forwarder:
         finally:
             self.flights.finish(flight)
 
-    async def _ask(self, method: bytes, target: bytes, headers: Headers, length: int | None, flight: Flight) -> Response:
+    async def _ask(self, lane: Lane, method: bytes, target: bytes, headers: Headers, length: int | None, flight: Flight) -> Response:
         deadline = flight.deadline
-        body: bytes | AsyncIterator[bytes] | None = None
         try:
-            if length != 0:
-                body = await _first(flight, length)
-            if deadline is not None:
-                left = deadline - time.monotonic() - HOP
-                if left < HOP:
-                    raise ReadTimeout("no time is left")
-                headers.append((b"x-request-timeout-ms", b"%d" % (left * 1000)))
-            response = await self._pool.request(
-                method,
-                target,
-                headers,
-                body,
-                length=length,
-                deadline=deadline,
-                idle=self._patience if deadline is None else None,
-                resend=True,
-            )
+            body = await _first(flight, length) if length != 0 else None
+            idle = self._patience if deadline is None else None
+            response = await lane.request(method, target, headers, body, length=length, deadline=deadline, idle=idle)
         except PoolError as error:
             raise self._problem(error, flight) from error
         except ValueError as error:
@@ -181,13 +167,9 @@ class Forwarder:
         return response.status
 
     def _problem(self, error: PoolError, flight: Flight) -> Problem:
-        if isinstance(error, ReadTimeout):
-            if flight.pending:
-                return RequestTimedOut("The request's body came too slowly.")
-            return UpstreamTimeout(f"The {self._service} service did not answer in time.")
-        if isinstance(error, (ConnectFailed, PoolTimeout, PoolClosed)) or not error.sent:
-            return ServiceUnavailable(f"The {self._service} service can't be asked now.")
-        return BadGateway(f"The {self._service} service gave no answer that can be passed on.")
+        if isinstance(error, ReadTimeout) and flight.pending:
+            return RequestTimedOut("The request's body came too slowly.")
+        return problem_of(self._service, error)
 
 
 def _to_service(given: Headers) -> tuple[Headers, int | None]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from gateway.clients.feeds import ServiceFeed
 from gateway.clients.jetstream import EventStream
@@ -14,12 +15,11 @@ from gateway.relay import Relay
 from gateway.webhooks import Deliveries, Dispatcher
 from shared.db import Database
 from shared.identity import Caller
-from shared.observe import Metrics
 
 Bearer = Callable[[Caller], str]
 
 
-class Outlets:
+class Outlets(Collector):
     """Made by the settings; `bearers` sign for the services by name. `start` opens nothing but what runs by itself."""
 
     def __init__(self, settings: Settings, db: Database, bearers: Mapping[str, Bearer], log: Any) -> None:
@@ -38,11 +38,10 @@ class Outlets:
         relay = {"relay": self._relay.report} if self._relay else {}
         return {"webhooks": self._dispatcher.report, **relay}
 
-    def measure(self, metrics: Metrics) -> None:
-        """Show their figures on /metrics."""
-        for collector in (self, self._dispatcher, self._relay):
-            if collector is not None:
-                metrics.registry.register(collector)
+    @property
+    def figures(self) -> list[Collector]:
+        """What /metrics shows of them."""
+        return [self, self._dispatcher, *([self._relay] if self._relay else [])]
 
     async def start(self) -> None:
         await self._dispatcher.start()

@@ -55,10 +55,11 @@ def _common() -> frozenset[str]:
 
 
 class Passwords:
-    """Hashes and checks off the event loop, on at most as many threads as there are cores."""
+    """Hashes and checks off the event loop, on at most as many threads as there are cores; `most` may be under way or wait."""
 
-    def __init__(self, workers: int | None = None) -> None:
+    def __init__(self, workers: int | None = None, *, most: int | None = None) -> None:
         self._workers = workers or max(1, os.cpu_count() or 1)
+        self._most = self._workers + QUEUE if most is None else max(self._workers, most)
         self._threads: ThreadPoolExecutor | None = None
         self._waiting = 0
         self._dummy: str | None = None
@@ -87,7 +88,7 @@ class Passwords:
             self._threads = None
 
     async def _run(self, work: Callable[..., T], *args: str) -> T:
-        if self._waiting >= self._workers + QUEUE:
+        if self._waiting >= self._most:
             raise Overloaded("Too many passwords are being checked.")
         if self._threads is None:
             self._threads = ThreadPoolExecutor(self._workers, thread_name_prefix="passwords")

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 from sqlalchemy import bindparam, insert, select, update
 
 from gateway.clients.jetstream import EventStream, StreamFault
@@ -36,7 +37,7 @@ _ADD: Final = Query(insert(relayed))
 _SET: Final = Query(update(relayed).where(relayed.c.stream == bindparam("of")).values(cursor=bindparam("to")))
 
 
-class Relay(Looped):
+class Relay(Looped, Collector):
     """This process's relay; it does nothing while another's holds the lease."""
 
     expected = (FeedFault, StoreError, StreamFault)

@@ -1,7 +1,8 @@
 """Sessions: a signed cookie (Quart's own, hardened) that names a row in the database, so that ending the row ends every copy of the cookie.
 
 The cookie holds the account's id and generation, the session's id (128 random bits) and its beginning. The row decides: it must be
-there, belong to that account and its present generation, and be neither too old nor unused for too long.
+there, belong to that account and its present generation, and be neither too old nor unused for too long. `revocations` tells when it
+need not be asked again.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -19,13 +21,14 @@ from quart.sessions import SecureCookieSession, SecureCookieSessionInterface, Se
 from quart.wrappers import BaseRequestWebsocket
 
 from gateway import store
+from gateway.revocations import REREAD, Revocations
 from shared.db import Database, Unavailable
 from shared.identity import Caller
 
 COOKIE: Final = "__Host-session"
 SCOPE_KEY: Final = "session"
 FRESH: Final = 1.0
-"""Seconds for which a checked cookie is taken without asking the database: an ended session is dead everywhere after them."""
+"""Seconds for which a checked cookie is taken without asking anybody: an ended session is dead everywhere after them."""
 
 SEEN_EVERY: Final = 60.0
 """Seconds between two notes of a session's last use."""
@@ -53,6 +56,8 @@ class _Known:
     session: Session
     checked: float
     seen: float
+    read: float
+    stamp: bytes
 
 
 class SessionCookies(SecureCookieSessionInterface):
@@ -100,9 +105,18 @@ class Sessions:
     """Which cookie is whose. `idle` and `absolute` are seconds; `clock` gives seconds since the epoch."""
 
     def __init__(
-        self, db: Database, cookies: SessionCookies, *, idle: float, absolute: float, clock: Callable[[], float], log: Any
+        self,
+        db: Database,
+        cookies: SessionCookies,
+        revocations: Revocations,
+        *,
+        idle: float,
+        absolute: float,
+        clock: Callable[[], float],
+        log: Any,
     ) -> None:
         self._db, self._cookies, self._clock, self._log = db, cookies, clock, log
+        self._revocations = revocations
         self._idle, self._absolute = idle, absolute
         self._known: dict[bytes, _Known] = {}
         self._notes: dict[str, asyncio.Task[None]] = {}
@@ -119,23 +133,32 @@ class Sessions:
         return found.session
 
     async def check(self, cookie: bytes) -> Session | None:
-        """The session of a cookie by the database; None when there is none in force."""
+        """The session of a cookie by the database, or as it was there when nothing of the account has ended since; None when there is
+        none in force. Raises StoreError, ServiceUnavailable.
+        """
         known = self._known.get(cookie)
         claims = known.session.claims if known else self._cookies.claims(cookie)
         if claims is None:
             return None
+        stamp = await self._revocations.stamp(claims["account"])
         now = self._clock()
+        if known and stamp and self._still_holds(known, stamp, now):
+            known.checked = known.seen = now
+            return known.session
         digest = digest_of(str(claims.get("session")))
         row = await store.find_session(self._db, digest)
         seen = max(seconds(row.seen_at), known.seen if known else 0.0) if row else 0.0
         if row is None or not self._in_force(row, claims, seen, now):
             self._known.pop(cookie, None)
             return None
-        entry = _Known(self._session(row, digest, claims), now, now)
+        entry = _Known(self._session(row, digest, claims), checked=now, seen=now, read=now, stamp=stamp)
         self._remember(cookie, entry)
         if now - seconds(row.seen_at) >= SEEN_EVERY:
             self._note(digest, now)
         return entry.session
+
+    def _still_holds(self, known: _Known, stamp: bytes, now: float) -> bool:
+        return known.stamp == stamp and 0 <= now - known.read < REREAD and now < known.session.until and now - known.seen < self._idle
 
     def _in_force(self, row: store.SessionRow, claims: dict[str, Any], seen: float, now: float) -> bool:
         ours = row.valid and (row.account_id, row.generation) == (claims.get("account"), claims.get("generation"))
@@ -164,15 +187,20 @@ class Sessions:
             idle_before=moment(now - self._idle - SEEN_EVERY),
             begun_before=moment(now - self._absolute),
         )
-        await self._db.write(unit)
+        async with self._changing(ending):
+            await self._db.write(unit)
         if ending:
             self.forget(ending)
         return session
 
     async def end(self, session: Session) -> None:
         """The row goes, and with it every copy of the cookie: here at once, in other processes within `FRESH`."""
-        await self._db.write(store.end_session(session.digest))
+        async with self._changing(session):
+            await self._db.write(store.end_session(session.digest))
         self.forget(session)
+
+    def _changing(self, ending: Session | None) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if ending is None else self._revocations.changing(ending.account_id)
 
     def forget(self, session: Session) -> None:
         """Ask the database again at the next request."""

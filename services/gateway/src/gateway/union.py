@@ -19,8 +19,8 @@ FROZEN: Final = "forwarded.json"
 ALSO: Final = {"teams": ("MemberBody",)}
 """Schemas of theirs that only operations of ours name."""
 
-OURS: Final = (502, 503, 504)
-"""What any forwarded operation may answer besides what its owner does: the service is broken, away, or slow."""
+OURS: Final = (429, 502, 503, 504)
+"""What any forwarded operation may answer besides what its owner does: too often; the service is broken, away, or slow."""
 
 
 def frozen() -> Document:

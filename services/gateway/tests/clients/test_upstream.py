@@ -7,13 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.clients import EMPLOYEES, UPSTREAMS, Ask, Team, Upstream
+from gateway.resilience import Calls
 from shared.identity import Caller
 from shared.pool import Pool
+
+CALLS = Calls(Pool("http://127.0.0.1:1"), Pool("http://127.0.0.1:1"))
 
 
 @pytest.fixture(scope="module")
 def employees() -> Upstream:
-    return Upstream("employees", EMPLOYEES, Pool("http://127.0.0.1:1"), lambda caller: "x")
+    return Upstream("employees", EMPLOYEES, CALLS, lambda caller: "x")
 
 
 def test_an_operation_and_its_ids_make_a_path(employees: Upstream) -> None:
@@ -44,7 +47,7 @@ def test_what_the_owner_has_not_has_no_address(employees: Upstream, operation: s
 
 @given(st.integers(0, 2**63 - 1), st.text(max_size=30))
 def test_no_value_leaves_its_place(id_: int, text: str) -> None:
-    employees = Upstream("employees", EMPLOYEES, Pool("http://127.0.0.1:1"), lambda caller: "x")
+    employees = Upstream("employees", EMPLOYEES, CALLS, lambda caller: "x")
     path, _, query = employees.url_for("list_reports", {"cursor": text.encode("utf-8", "replace").decode()}, employee_id=id_).partition("?")
     assert path == f"/v1/employees/{id_}/reports"
     assert query.startswith("cursor=")

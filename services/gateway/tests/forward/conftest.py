@@ -10,6 +10,7 @@ import pytest
 
 from gateway.flights import ClientGone
 from gateway.forward import BrokenResponse, Forwarder
+from gateway.resilience import Calls
 from shared.errors import Problem
 from shared.identity import Caller
 from shared.pool import Pool
@@ -70,7 +71,7 @@ async def servers(tmp_path: Path) -> AsyncIterator[RawServers]:
 @asynccontextmanager
 async def open_door(origin: str, *, seconds: float | None = 20.0, patience: float = 20.0, **settings: Any) -> AsyncIterator[Door]:
     pool = Pool(origin, **{"connect_timeout": 5.0, "wait_timeout": 5.0} | settings)
-    forwarder = Forwarder(pool, "things", lambda caller: f"assertion-of-{caller.name}", patience=patience)
+    forwarder = Forwarder(Calls(pool, pool, requests=1_000), "things", lambda caller: f"assertion-of-{caller.name}", patience=patience)
     seen: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

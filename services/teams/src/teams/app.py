@@ -9,6 +9,7 @@ from shared.following import Follower
 from shared.lifecycle import keep_database, make_database
 from shared.observe import logger
 from shared.service import Service, create_service
+from shared.shedding import Limiter
 from teams.clients import EmployeeState, feed_of_employees
 from teams.config import Settings, check, load_settings
 from teams.contract import CONTRACT
@@ -35,6 +36,7 @@ def create_app(settings: Settings | None = None) -> Service:
         description="Teams, their tree, memberships and roles.",
         checks={"database": db.ping},
         contract=CONTRACT,
+        limiter=Limiter(least=settings.concurrency_least, most=settings.concurrency_most),
         details={"employees": follower.report} if follower else {},
         log=log,
     )

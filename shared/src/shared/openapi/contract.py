@@ -45,7 +45,8 @@ class Contract:
     operations name as `credentials`; `structs` are schemas that only a reference names.
 
     `problem` is the schema of problems, `kinds` those that a status may be where it is not shared's own, `everywhere` the statuses of every
-    operation, `guarded` those of operations that are not public. `complete` gets the finished document and may add to it.
+    operation, `guarded` those of operations that are not public, `counted` those of operations whose requests are counted (`Limit`).
+    `complete` gets the finished document and may add to it.
     """
 
     examples: Mapping[str, Example] = field(default_factory=dict)
@@ -55,5 +56,6 @@ class Contract:
     problem: type[ProblemDocument] = ProblemDocument
     everywhere: Sequence[int] = (400, 403, 500, 504)
     guarded: Sequence[int] = (401, 403, 503)
+    counted: Sequence[int] = ()
     structs: Sequence[type[Any]] = ()
     complete: Callable[[Document], Document] = _unchanged

@@ -32,6 +32,18 @@ RESPONSE: Final[dict[str, Described]] = {
         "schema": {"type": "integer", "minimum": 0, "maximum": 99_999},
         "example": 1,
     },
+    "RateLimit": _text(
+        '^"[a-z-]+";r=[0-9]+;t=[0-9]+$',
+        longest=100,
+        example='"caller";r=29999;t=60',
+        words="How many requests are left (r), and the seconds until all are there again (t) (draft-ietf-httpapi-ratelimit-headers-10).",
+    ),
+    "RateLimit-Policy": _text(
+        '^"[a-z-]+";q=[0-9]+;w=[0-9]+$',
+        longest=100,
+        example='"caller";q=30000;w=60',
+        words="How many requests (q) are allowed in how many seconds (w).",
+    ),
     "WWW-Authenticate": _text(longest=500, example="Bearer", words="How to say who asks."),
     "Accept": _text(longest=200, example="application/json", words="The media types that a body may have here."),
     "Allow": _text("^[A-Z]+(, [A-Z]+)*$", longest=100, example="GET, HEAD, OPTIONS, PUT", words="The methods of this path."),

@@ -49,7 +49,7 @@ MEANINGS: Final[Mapping[int, str]] = {
     503: "It can't be done at the moment; try again.",
     504: "The time for this request is spent; a write may or may not have happened.",
 }
-HEADERS: Final[Mapping[int, str]] = {401: "WWW-Authenticate", 405: "Allow", 415: "Accept", 503: "Retry-After"}
+HEADERS: Final[Mapping[int, str]] = {401: "WWW-Authenticate", 405: "Allow", 415: "Accept", 429: "Retry-After", 503: "Retry-After"}
 """What the problem of a status always carries."""
 
 

@@ -16,7 +16,7 @@ from shared.openapi.examples import COMMON, add_examples
 from shared.openapi.headers import RECORD, Described, header_components, parameter, parameter_components, response_headers
 from shared.openapi.problems import problem_response, reference, response_name
 from shared.openapi.schemas import Schemas
-from shared.operations import JSON_TYPE, PUBLIC, Operation, operation_of
+from shared.operations import JSON_TYPE, PUBLIC, Limit, Operation, operation_of
 
 YAML_TYPE: Final = "application/yaml"
 EVENT_STREAM: Final = "text/event-stream"
@@ -95,6 +95,8 @@ class Provider(OpenAPIProvider):
         follows = {*self._contract.everywhere, *found.problems}
         if found.allow is not PUBLIC:
             follows |= set(self._contract.guarded)
+        if found.limit is not Limit.NOTHING:
+            follows |= set(self._contract.counted)
         if has_path:
             follows.add(404)
         if found.body is not None:

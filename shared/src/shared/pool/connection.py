@@ -242,9 +242,9 @@ class Connection(asyncio.Protocol):
         self._timer, self._timer_at = None, _NEVER
         now = self._loop.time()
         if now >= self._deadline:
-            self.close(ReadTimeout("the time for the request is up", sent=self._wrote))
+            self.close(ReadTimeout("the time for the request is up", sent=self._wrote, theirs=self._wrote and self._waits()))
         elif self._idle is not None and now >= self._moved + self._idle and self._waits():
-            self.close(ReadTimeout("the other side moved no byte for too long", sent=self._wrote))
+            self.close(ReadTimeout("the other side moved no byte for too long", sent=self._wrote, theirs=True))
         else:
             if self._idle is not None and not self._waits():
                 self._moved = now

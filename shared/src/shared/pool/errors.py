@@ -6,6 +6,7 @@
     ├── PoolTimeout          every connection is busy, and none came free in time
     ├── PoolClosed           the pool was closed
     ├── ReadTimeout          the total deadline passed, or the other side moved no byte for too long
+    ├── Abandoned            the reader closed the response before its end
     ├── ConnectionLost       the other side closed or reset; `stale` marks the keep-alive race
     └── ProtocolViolation    the other side sent what is not an HTTP/1.1 response, or too much of one
 
@@ -40,7 +41,18 @@ class PoolClosed(PoolError):
 
 
 class ReadTimeout(PoolError):
-    """The request's deadline passed, or no byte moved within its idle timeout."""
+    """The request's deadline passed, or no byte moved within its idle timeout.
+
+    `theirs` is True if it was the other side's turn, and not that of who reads the response or gives the request's body.
+    """
+
+    def __init__(self, message: str, *, sent: bool = False, theirs: bool = False) -> None:
+        super().__init__(message, sent=sent)
+        self.theirs = theirs
+
+
+class Abandoned(PoolError):
+    """The response was closed before its end."""
 
 
 class ConnectionLost(PoolError):

@@ -1,11 +1,11 @@
 """One response as its reader sees it: status and headers at once, the body as it comes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from shared.pool.errors import PoolError, ProtocolViolation
+from shared.pool.errors import Abandoned, PoolError, ProtocolViolation
 
 if TYPE_CHECKING:
     from shared.pool.connection import Connection
@@ -18,7 +18,7 @@ class Response:
     end must be closed, which closes its connection: `aclose`, or `async with`. One task reads a response.
     """
 
-    __slots__ = ("_connection", "_error", "_loop", "_pieces", "_waiter", "ended", "headers", "status")
+    __slots__ = ("_connection", "_error", "_loop", "_on_end", "_pieces", "_waiter", "ended", "headers", "status")
 
     def __init__(self, connection: "Connection", loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -26,6 +26,7 @@ class Response:
         self._error: PoolError | None = None
         self._pieces: list[bytes] = []
         self._waiter: asyncio.Future[None] | None = None
+        self._on_end: Callable[[PoolError | None], None] | None = None
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self.ended = False
@@ -34,6 +35,13 @@ class Response:
     def failed(self) -> bool:
         """Whether the body broke off: the next `receive` after what `take` gives raises."""
         return self._error is not None
+
+    def when_ended(self, callback: Callable[[PoolError | None], None]) -> None:
+        """Call back once, when the last byte has arrived (None), the body has broken off, or it was closed before (Abandoned)."""
+        if self.ended or self._error is not None:
+            callback(self._error)
+        else:
+            self._on_end = callback
 
     def take(self) -> bytes:
         """The part of the body that has arrived and was not taken yet, b"" if none. With `ended`, it is the last."""
@@ -76,6 +84,7 @@ class Response:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.abandon(self)
+            self._tell(Abandoned("the response was closed"))
 
     async def aclose(self) -> None:
         """As `close`."""
@@ -131,10 +140,17 @@ class Response:
         """All has arrived, and the connection is not ours any more."""
         self.ended = True
         self._connection = None
+        self._tell(None)
 
     def fail(self, error: PoolError) -> None:
         """Nothing more will come."""
         if self._error is None and not self.ended:
             self._error = error
+            self._tell(error)
         self._connection = None
         self.wake()
+
+    def _tell(self, error: PoolError | None) -> None:
+        callback, self._on_end = self._on_end, None
+        if callback is not None:
+            callback(error)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import Protocol, cast
 
 import httpx
 
@@ -17,7 +17,7 @@ from shared.pool.errors import (
     ProtocolViolation,
     ReadTimeout,
 )
-from shared.pool.pool import Pool
+from shared.pool.origin import Origin
 from shared.pool.response import Response
 
 _AS_HTTPX: tuple[tuple[type[PoolError], type[httpx.TransportError]], ...] = (
@@ -32,23 +32,40 @@ _AS_HTTPX: tuple[tuple[type[PoolError], type[httpx.TransportError]], ...] = (
 _NOT_SENT = REFUSED | {b"accept-encoding"}
 
 
+class Sender(Protocol):
+    """A Pool, or what stands in front of one and decides what is sent."""
+
+    origin: Origin
+
+    async def request(
+        self,
+        method: bytes,
+        target: bytes,
+        headers: list[tuple[bytes, bytes]],
+        body: Body = None,
+        *,
+        length: int | None = None,
+        deadline: float | None = None,
+        idle: float | None = None,
+    ) -> Response: ...
+
+
 class PoolTransport(httpx.AsyncBaseTransport):
     """Sends a client's requests through a pool, which stays the caller's to close.
 
     max_body    bytes of a response's body at most (None: no bound); more is a RemoteProtocolError
 
     Every PoolError comes out as the httpx exception of its kind, with the PoolError as its cause. A request for another origin is an
-    UnsupportedProtocol. No compressed body is asked for, and one that comes is refused. httpx's connect and pool timeouts can only
-    shorten the pool's; its read and write timeouts bound the time in which no byte moves; the request extension `deadline`
-    (a time of the event loop) bounds the whole.
+    UnsupportedProtocol. No compressed body is asked for, and one that comes is refused. httpx's read and write timeouts bound the time in
+    which no byte moves; the request extension `deadline` (a time of the event loop) bounds the whole. The others are the pool's own.
     """
 
-    def __init__(self, pool: Pool, *, max_body: int | None = None) -> None:
+    def __init__(self, pool: Sender, *, max_body: int | None = None) -> None:
         self.pool = pool
         self._max_body = max_body
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send it; GET and HEAD once more if a kept connection was closed under it."""
+        """Send it."""
         self._check_origin(request.url)
         with _httpx_errors(request):
             response = await self._send(request)
@@ -69,15 +86,12 @@ class PoolTransport(httpx.AsyncBaseTransport):
             length=length,
             deadline=request.extensions.get("deadline"),
             idle=idle,
-            connect_timeout=_shorter(timeouts.get("connect"), self.pool.connect_timeout),
-            wait_timeout=_shorter(timeouts.get("pool"), self.pool.wait_timeout),
-            resend=True,
         )
 
     def _check_origin(self, url: httpx.URL) -> None:
         origin = self.pool.origin
         if url.scheme != "http" or url.host != origin.host or (url.port or 80) != origin.port or url.userinfo:
-            raise httpx.UnsupportedProtocol(f"this client speaks only to {self.pool.base_url}")
+            raise httpx.UnsupportedProtocol(f"this client speaks only to {origin.url}")
 
 
 class _Stream(httpx.AsyncByteStream):
@@ -110,10 +124,6 @@ def _body(request: httpx.Request) -> tuple[Body, int | None]:
         announced = request.headers.get("content-length")
         return cast("httpx.AsyncByteStream", request.stream), int(announced) if announced is not None else None
     return content or None, None
-
-
-def _shorter(seconds: float | None, bound: float) -> float:
-    return bound if seconds is None else min(seconds, bound)
 
 
 @contextmanager

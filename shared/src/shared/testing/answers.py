@@ -198,6 +198,8 @@ NAMED: Final = frozenset(
         "link",
         "location",
         "preference-applied",
+        "ratelimit",
+        "ratelimit-policy",
         "retry-after",
         "set-cookie",
         "sunset",

@@ -18,6 +18,7 @@ from shared.etags import if_match, not_modified
 from shared.operations import READ, WRITE, operation
 from shared.responses import created, respond
 from shared.service import Service, create_service
+from shared.shedding import Limiter
 from shared.testing import trouble
 
 Text = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -99,7 +100,8 @@ def _note(note_id: int) -> dict[str, Any]:
 
 def create_app(settings: Settings | None = None) -> Service:
     settings = settings or load(Settings, "NOTES")
-    return create_service("notes", settings, [routes, *([trouble.routes] if settings.trouble else [])])
+    limiter = Limiter(least=settings.concurrency_least, most=settings.concurrency_most)
+    return create_service("notes", settings, [routes, *([trouble.routes] if settings.trouble else [])], limiter=limiter)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,14 @@ with Roster(folder) as roster:
     roster.start("employees", "teams", "gateway")
     roster.employees.url, roster.bearer("employees")
     roster.employees.kill(); roster.employees.start(); roster.employees.wait_ready()
+
+Restarts that refuse nobody: `roster.employees.hold()` before the start, then `roster.employees.restart()`.
 """
 
 import contextlib
 import http.client
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -58,6 +61,7 @@ class Process:
         self.command = list(command)
         self._folder = folder
         self._ready = ready
+        self._socket: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -69,14 +73,46 @@ class Process:
         assert self._process is not None, f"{self.name} is not running"
         return self._process.pid
 
-    def start(self, *, prefix: Sequence[str] = ()) -> None:
+    def start(self, *, prefix: Sequence[str] = (), ready_fd: int | None = None) -> None:
         """Start it, behind ``prefix`` (a tracer that leaves it our child); `wait_ready` tells when it answers."""
         command = [*prefix, *self.command]
         if self.core is not None:
             command = ["taskset", "-c", str(self.core), *command]
         env = {"PATH": os.environ["PATH"], "HOME": str(self._folder), "PYTHONPATH": os.pathsep.join(sys.path), **self.env}
+        fds: tuple[int, ...] = () if ready_fd is None else (ready_fd,)
+        if ready_fd is not None:
+            command += ["--ready-fd", str(ready_fd)]
+        if self._socket is not None:
+            fds += (self._socket.fileno(),)
+            command += ["--fd", str(self._socket.fileno())]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(command, cwd=self._folder, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)  # noqa: S603 -- our own command
+            self._process = subprocess.Popen(  # noqa: S603 -- our own command
+                command, cwd=self._folder, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=fds
+            )
+
+    def hold(self, listener: socket.socket | None = None) -> None:
+        """Keep the listening socket here, as a supervisor does, from the next start on: a new one, or one that several processes share."""
+        self._socket = listener or socket.create_server(("127.0.0.1", self.port), backlog=2048)
+
+    def release(self) -> None:
+        """Close the socket that is held, if one is."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def restart(self, timeout: float = 30) -> int:
+        """Start another one on the socket that is held, and end this one when that is ready; its exit code."""
+        assert self._socket is not None, f"{self.name} was not started on a socket that is held"
+        old = self._process
+        reading, writing = os.pipe()
+        self.start(ready_fd=writing)
+        os.close(writing)
+        with os.fdopen(reading, "rb") as ready:
+            if not select.select([ready], [], [], timeout)[0] or not ready.readline():
+                raise NotStarted(f"{self.name} did not become ready: {self.tail()}")
+        assert old is not None
+        old.terminate()
+        return old.wait(timeout)
 
     def wait_ready(self, timeout: float = 30) -> None:
         """Wait until it answers 200 to its readiness path. Raises NotStarted."""
@@ -96,6 +132,11 @@ class Process:
     def stop(self, timeout: float = 20) -> int:
         """SIGTERM; the exit code."""
         return self._end(signal.SIGTERM, timeout)
+
+    def wait(self, timeout: float = 20) -> int:
+        """Wait until it has ended by itself; the exit code."""
+        assert self._process is not None, f"{self.name} is not running"
+        return self._process.wait(timeout)
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
@@ -161,7 +202,7 @@ class Roster:
 
     def _service(self, name: str, port: int, own: Mapping[str, str], env: Mapping[str, str]) -> Process:
         prefix = f"{name.upper()}_"
-        database = {"PORT": str(port), "DATABASE_URL": f"sqlite:///{self.database(name)}"}
+        database = {"PORT": str(port), "LAME_DUCK": "0", "DATABASE_URL": f"sqlite:///{self.database(name)}"}
         settings = {prefix + field: value for field, value in {**database, **own}.items()}
         mine = {key: value for key, value in env.items() if key.startswith(prefix)}
         return Process(name, [sys.executable, "-m", name, "serve"], self.folder, port=port, env={**settings, **mine})
@@ -172,6 +213,7 @@ class Roster:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for service in self._services.values():
             service.kill()
+            service.release()
 
     def start(self, *names: str) -> None:
         """Start some services and wait until all of them are ready."""

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+EMPTY = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
@@ -14,6 +15,17 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110  # what is watched has no event
             await asyncio.sleep(0.001)
+
+
+def cut(data: bytes, sizes: list[int]) -> list[bytes]:
+    """The data in pieces of these sizes, again and again."""
+    pieces = []
+    start = turn = 0
+    while start < len(data):
+        size = sizes[turn % len(sizes)]
+        pieces.append(data[start : start + size])
+        start, turn = start + size, turn + 1
+    return pieces
 
 
 class RawServers:
@@ -88,6 +100,26 @@ def replying(*answers: bytes, heads: list[bytes] | None = None) -> Handler:
                 writer.write(answer)
 
     return handler
+
+
+class Scripted:
+    """A handler that gives the next of its answers to each request, whichever its connection, and then OK; None cuts the connection."""
+
+    def __init__(self, *answers: bytes | None) -> None:
+        self.answers = list(answers)
+        self.heads: list[bytes] = []
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            self.heads.append(head)
+            length = re.search(rb"content-length: (\d+)", head)
+            if length is not None:
+                await reader.readexactly(int(length.group(1)))
+            answer = self.answers.pop(0) if self.answers else EMPTY if head.startswith(b"HEAD") else OK
+            if answer is None:
+                return
+            writer.write(answer)
 
 
 async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

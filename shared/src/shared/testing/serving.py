@@ -9,6 +9,8 @@ from typing import Any
 
 import uvicorn
 
+from shared.protocol import Protocol
+
 PATIENCE = 15.0
 
 
@@ -24,7 +26,7 @@ async def serving(app: Any, *, lifespan: bool = True) -> AsyncIterator[str]:
     """The URL of an app that serves as long as the block lasts, with the server's settings of `shared.server`."""
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="on" if lifespan else "off",
         log_config=None,

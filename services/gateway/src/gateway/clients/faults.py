@@ -2,7 +2,8 @@
 
 | what happened | the gateway's answer |
 |---|---|
-| no connection, or none free | 503 with Retry-After: `unavailable` |
+| no connection, or the breaker is open | 503 with Retry-After: `unavailable` |
+| too many requests under way to it | 503 with Retry-After: `overloaded` |
 | no answer in time | 504 `timeout` |
 | a broken answer: protocol, JSON, types, a redirect | 502 `bad-gateway` |
 | 400, 404, 409, 410, 412, 413, 415, 422, 428 | the same, with the service's own words |
@@ -13,19 +14,18 @@
 | any other 5xx | 502 |
 """
 
-import asyncio
 from typing import Final
 
 import httpx
 import msgspec
 
 from gateway.errors import ServiceUnavailable
-from shared.errors import BadGateway, FieldError, Problem, UpstreamTimeout, problem_of_status
+from gateway.resilience import BreakerOpen, Full
+from shared.errors import BadGateway, FieldError, Overloaded, Problem, UpstreamTimeout, problem_of_status
+from shared.pool import ConnectFailed, PoolClosed, PoolError, PoolTimeout, ReadTimeout
 
 SAME: Final = frozenset({400, 403, 404, 405, 406, 409, 410, 412, 413, 415, 422, 428})
 BUSY: Final = frozenset({429, 503})
-HOP: Final = 0.005
-"""Seconds that one hop may cost; what is passed on as left is less by them."""
 
 
 class _Told(msgspec.Struct):
@@ -35,12 +35,25 @@ class _Told(msgspec.Struct):
     errors: list[FieldError] = []
 
 
-def failure(service: str, error: httpx.HTTPError) -> Problem:
+def problem_of(service: str, error: PoolError) -> Problem:
     """The Problem for a request that got no usable answer."""
-    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
-        return ServiceUnavailable(f"The {service} service can't be asked now.", service=service)
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, BreakerOpen):
+        detail = f"The {service} service has failed too often, and is left alone for a moment."
+        return ServiceUnavailable(detail, retry_after=error.retry_after, service=service)
+    if isinstance(error, Full | PoolTimeout):
+        return Overloaded(f"Too many requests to the {service} service are under way.", service=service)
+    if isinstance(error, ReadTimeout):
         return UpstreamTimeout(f"The {service} service did not answer in time.", service=service)
+    if isinstance(error, ConnectFailed | PoolClosed) or not error.sent:
+        return ServiceUnavailable(f"The {service} service can't be asked now.", service=service)
+    return BadGateway(f"The {service} service gave no answer that can be passed on.", service=service)
+
+
+def failure(service: str, error: httpx.HTTPError) -> Problem:
+    """The same, for a request that went through httpx."""
+    cause = error.__cause__
+    if isinstance(cause, PoolError):
+        return problem_of(service, cause)
     return BadGateway(f"The {service} service gave no answer that can be passed on.", service=service)
 
 
@@ -58,14 +71,6 @@ def refusal(service: str, response: httpx.Response) -> Problem:
     if status == 504:
         return UpstreamTimeout(f"The {service} service did not answer in time.", service=service)
     return BadGateway(f"The {service} service answered {status}.", service=service)
-
-
-def left_ms(service: str, deadline: float) -> int:
-    """Milliseconds to pass on to a service. Raises UpstreamTimeout when none are left."""
-    left = deadline - asyncio.get_running_loop().time() - HOP
-    if left <= HOP:
-        raise UpstreamTimeout(f"No time was left to ask the {service} service.", service=service)
-    return int(left * 1000)
 
 
 def _told(response: httpx.Response) -> _Told:

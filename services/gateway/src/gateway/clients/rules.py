@@ -1,7 +1,8 @@
 """The operations of the services that the gateway uses, as werkzeug rules under their owners' names.
 
-A rule is an address, a policy (who may ask, how long it may take, whether the public reaches it straight through), and all that the gateway
-itself uses of the operation. `tests/contract/test_links.py` proves every rule against the service that owns it.
+A rule is an address, a policy (who may ask, how often, how long it may take, in which lane, whether the public reaches it straight
+through), and all that the gateway itself uses of the operation. `tests/contract/test_links.py` proves every rule against the service that
+owns it.
 """
 
 import math
@@ -10,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.clients.answers import Employee, ExportedMembership, Head, Membership, Page, Person, Placed, Team
+from gateway.resilience import LaneName
 from shared.feed import BUDGET
 from shared.feedclient import ASKS
-from shared.operations import FEED, READ, WRITE, Policy
+from shared.operations import FEED, READ, WRITE, Limit, Policy
 from shared.transfers import ImportReport
 
 TRANSFER: Final = math.inf
@@ -41,10 +43,20 @@ class Rule:
     """What the gateway reads answers as, a row for a table; `Upstream.get` reads them as nothing else."""
     budget: float | None = None
     """Seconds; None means the deadline of ordinary requests, infinity none but that bytes move."""
+    lane: LaneName = "requests"
+    """With what it shares the places on the way to its service."""
+    limit: Limit = Limit.CALLER
 
 
 CHANGES: Final = Rule(
-    name="list_changes", path="/v1/changes", allow=FEED, public=False, asks=(*ASKS, "last"), reads=(list[Head],), budget=BUDGET
+    name="list_changes",
+    path="/v1/changes",
+    allow=FEED,
+    public=False,
+    asks=(*ASKS, "last"),
+    reads=(list[Head],),
+    budget=BUDGET,
+    lane="feeds",
 )
 """The feed of a service: the public reads both as one, at the gateway."""
 
@@ -68,8 +80,8 @@ EMPLOYEES: Final = (
         reads=(Page[Placed], Page[Employee]),
     ),
     Rule(name="list_managers", path="/v1/employees/<int:employee_id>/managers"),
-    Rule(name="import_employees", path="/v1/employees/import", method="POST", allow=WRITE, budget=TRANSFER),
-    Rule(name="export_employees", path="/v1/employees/export", budget=TRANSFER),
+    Rule(name="import_employees", path="/v1/employees/import", method="POST", allow=WRITE, budget=TRANSFER, lane="transfers"),
+    Rule(name="export_employees", path="/v1/employees/export", budget=TRANSFER, lane="transfers"),
 )
 
 TEAMS: Final = (
@@ -87,8 +99,8 @@ TEAMS: Final = (
     Rule(name="list_subteams", path="/v1/teams/<int:team_id>/subteams", asks=("limit",), reads=(Page[Team],)),
     Rule(name="list_effective_members", path="/v1/teams/<int:team_id>/effective-members"),
     Rule(name="list_memberships", path="/v1/memberships", asks=("employee_id", "limit"), reads=(Page[Membership],)),
-    Rule(name="import_teams", path="/v1/teams/import", method="POST", allow=WRITE, budget=TRANSFER),
-    Rule(name="export_teams", path="/v1/teams/export", budget=TRANSFER),
+    Rule(name="import_teams", path="/v1/teams/import", method="POST", allow=WRITE, budget=TRANSFER, lane="transfers"),
+    Rule(name="export_teams", path="/v1/teams/export", budget=TRANSFER, lane="transfers"),
     Rule(
         name="import_memberships",
         path="/v1/memberships/import",
@@ -99,6 +111,7 @@ TEAMS: Final = (
         sends=("employee_id", "line", "role", "since", "team"),
         reads=(ImportReport,),
         budget=TRANSFER,
+        lane="transfers",
     ),
     Rule(
         name="export_memberships",
@@ -107,6 +120,7 @@ TEAMS: Final = (
         asks=("format",),
         reads=(ExportedMembership,),
         budget=TRANSFER,
+        lane="transfers",
     ),
 )
 

@@ -11,12 +11,14 @@ from werkzeug.routing import BuildError, Map
 from werkzeug.routing import Rule as WerkzeugRule
 
 from gateway.clients import answers
-from gateway.clients.faults import failure, left_ms, refusal
+from gateway.clients.faults import failure, refusal
 from gateway.clients.rules import Rule
+from gateway.resilience import Calls
 from shared import converters
 from shared.errors import BadGateway
 from shared.identity import Caller
-from shared.pool import Pool, PoolTransport
+from shared.pool import PoolTransport
+from shared.pool.transport import Sender
 
 MAX_ANSWER: Final = 1024 * 1024
 Kind = TypeVar("Kind")
@@ -37,11 +39,11 @@ class Ask:
 
 
 class Upstream:
-    """A service behind a pool. Every URL is built from the owner's operation names; no other reaches the wire."""
+    """A service. Every URL is built from the owner's operation names; no other reaches the wire."""
 
-    def __init__(self, name: str, rules: tuple[Rule, ...], pool: Pool, bearer: Callable[[Caller], str]) -> None:
+    def __init__(self, name: str, rules: tuple[Rule, ...], calls: Calls, bearer: Callable[[Caller], str]) -> None:
         self.name = name
-        self.pool = pool
+        self.calls = calls
         url_map = Map()
         converters.install(url_map)
         for rule in rules:
@@ -51,10 +53,8 @@ class Upstream:
         self._reads = {rule.name: rule.reads for rule in rules}
         self._urls = url_map.bind("service")
         self._bearer = bearer
-        self._http = httpx.AsyncClient(
-            transport=PoolTransport(pool, max_body=MAX_ANSWER), base_url=pool.base_url, trust_env=False, follow_redirects=False
-        )
-        self._streams = httpx.AsyncClient(transport=PoolTransport(pool), base_url=pool.base_url, trust_env=False, follow_redirects=False)
+        self._http = _client(calls.requests, MAX_ANSWER)
+        self._streams = _client(calls.lanes["transfers"], None)
 
     def url_for(self, operation: str, query: Parameters | None = None, /, **ids: int) -> str:
         """The path and query of an operation. Raises ValueError for what no rule names, or for ids that are none."""
@@ -128,7 +128,7 @@ class Upstream:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self.pool.aclose()
+        await self.calls.aclose()
 
     async def _send(
         self, ask: Ask, operation: str, url: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
@@ -158,11 +158,14 @@ class Upstream:
             "X-Request-ID": ask.request_id,
             "traceparent": ask.traceparent,
         }
-        extensions = {}
-        if ask.deadline is not None:
-            extensions = {"deadline": ask.deadline}
-            ours["X-Request-Timeout-Ms"] = str(left_ms(self.name, ask.deadline))
+        extensions = {"deadline": ask.deadline}
         return client.build_request(self._methods[operation], url, headers=ours, content=body, extensions=extensions, timeout=None)
+
+
+def _client(sender: Sender, max_body: int | None) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        transport=PoolTransport(sender, max_body=max_body), base_url=sender.origin.url, trust_env=False, follow_redirects=False
+    )
 
 
 def _text(value: str | int | bool | list[int] | list[str]) -> str:

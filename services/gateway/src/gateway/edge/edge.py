@@ -1,6 +1,7 @@
 """The ASGI layer behind shared's own (request id, trace, log, metrics) and in front of everything else.
 
-In order: the shape of the headers and the path, the route and its policy, the cross-site check, the session, the role, the deadline.
+In order: the shape of the headers and the path, the route and its policy, the cross-site check, the session, how often, the role, the
+deadline.
 Then a service's own route goes to its forwarder, and everything else to Quart. Every answer gets the security headers.
 """
 
@@ -9,14 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gateway.edge.cors import preflight, readable
 from gateway.edge.crosssite import same_site
 from gateway.edge.deadlines import for_services, set_deadline
 from gateway.edge.framing import check_headers, check_path, check_query
-from gateway.edge.proxies import Network, client_of, scheme_of
+from gateway.edge.proxies import Network, client_of, counted_as, scheme_of
 from gateway.edge.table import Route, Table, allow_header
 from gateway.errors import CrossSite, NotLoggedIn, ServiceUnavailable
 from gateway.flights import ClientGone
 from gateway.forward import BrokenResponse, Forwarder
+from gateway.limits import Limits
 from gateway.sessions import COOKIE, SCOPE_KEY, Session, Sessions
 from shared.db import StoreError
 from shared.errors import Forbidden, MethodNotAllowed, NotFound, Problem
@@ -56,10 +59,11 @@ class Policies:
 class GatewayEdge:
     """Both ways through the gateway. `forwards` has a forwarder for each service by name; `table` comes once Quart's routes are known."""
 
-    def __init__(self, sessions: Sessions, forwards: Mapping[str, Forwarder], policies: Policies, log: Any) -> None:
+    def __init__(self, sessions: Sessions, limits: Limits, forwards: Mapping[str, Forwarder], policies: Policies, log: Any) -> None:
         self.table = Table(())
         self._app: Any = None
         self._sessions = sessions
+        self._limits = limits
         self._forwards = forwards
         self._policies = policies
         self._log = log
@@ -77,24 +81,26 @@ class GatewayEdge:
         headers = exchange.headers
         self._look_behind_proxies(scope, headers)
         secured = _Secured(send, ENCRYPTED if scope["scheme"] == "https" else SECURITY)
+        if b"origin" in headers:
+            secured.headers = [*secured.headers, *readable(headers, self._policies.origins)]
         try:
             route = self._route(scope, headers)
             if isinstance(route, bytes):
-                await _send_empty(secured, route)
+                await _send_empty(secured, [(b"allow", route), *preflight(headers, self._policies.origins, route)])
                 return
             exchange.operation = route.name
-            session = await self._admit(scope, exchange, headers, route)
+            session = await self._admit(scope, exchange, headers, route, secured)
             set_deadline(exchange, route.budget, self._policies.timeout)
             if route.upstream is None or session is None:
                 await self._app(scope, receive, secured)
             else:
-                await self._forward(self._forwards[route.upstream], scope, receive, secured, session.caller)
+                await self._forward(self._forwards[route.upstream], route, scope, receive, secured, session.caller)
         except Problem as problem:
             if exchange.status:
                 raise
             await send_problem(problem, scope, secured)
 
-    async def _forward(self, forwarder: Forwarder, scope: Any, receive: Any, secured: "_Secured", caller: Caller) -> None:
+    async def _forward(self, forwarder: Forwarder, route: Route, scope: Any, receive: Any, secured: "_Secured", caller: Caller) -> None:
         exchange = exchange_of(scope)
         try:
             await forwarder(
@@ -105,6 +111,7 @@ class GatewayEdge:
                 request_id=exchange.request_id,
                 traceparent=exchange.traceparent,
                 deadline=for_services(exchange),
+                lane=route.lane,
                 extra=secured.headers,
             )
         except ClientGone:
@@ -129,14 +136,19 @@ class GatewayEdge:
             return allow_header(methods).encode()
         raise MethodNotAllowed(headers={"Allow": allow_header(methods)})
 
-    async def _admit(self, scope: Any, exchange: Exchange, headers: Headers, route: Route) -> Session | None:
-        """The caller's session, left in the scope. Raises CrossSite, NotLoggedIn, Forbidden, ServiceUnavailable by the route's policy."""
+    async def _admit(self, scope: Any, exchange: Exchange, headers: Headers, route: Route, secured: "_Secured") -> Session | None:
+        """The caller's session, left in the scope; what the answer says of its limit, left in `secured`.
+
+        Raises CrossSite, TooManyRequests, NotLoggedIn, Forbidden, ServiceUnavailable by the route's policy.
+        """
         if not same_site(scope["method"], headers, self._policies.origins):
             raise CrossSite
         session = await self._session(headers, route)
         if session is not None:
             scope[SCOPE_KEY] = session
             exchange.subject = session.caller.subject
+        address = counted_as(scope["client"][0]) if scope["client"] else ""
+        secured.headers = [*secured.headers, *await self._limits.ask(route.limit, exchange.subject or address, address)]
         if not route.public:
             if session is None:
                 raise NotLoggedIn
@@ -154,7 +166,7 @@ class GatewayEdge:
         try:
             async with asyncio.timeout(CHECK):
                 return await self._sessions.check(cookie)
-        except (StoreError, TimeoutError) as error:
+        except (StoreError, ServiceUnavailable, TimeoutError) as error:
             if route.public:
                 return None
             raise ServiceUnavailable("Sessions can't be checked at the moment.") from error
@@ -191,8 +203,8 @@ class _Secured:
         return self.send(message)
 
 
-async def _send_empty(send: Any, allow: bytes) -> None:
-    await send({"type": "http.response.start", "status": 204, "headers": [(b"allow", allow)]})
+async def _send_empty(send: Any, headers: RawHeaders) -> None:
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

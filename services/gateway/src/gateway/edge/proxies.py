@@ -1,7 +1,7 @@
 """Who is asking, and by which scheme: from the connection, or from `X-Forwarded-*` when a configured proxy says so."""
 
 from collections.abc import Mapping, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Network = IPv4Network | IPv6Network
 
@@ -31,6 +31,19 @@ def scheme_of(scheme: str, peer: str, headers: Mapping[bytes, bytes], trusted: S
     if told in (b"http", b"https") and trusted and _within(peer, trusted):
         return told.decode()
     return scheme
+
+
+def counted_as(address: str) -> str:
+    """What requests from an address are counted under: of IPv6 the network of 64 bits, all of whose addresses one machine may have."""
+    if ":" not in address:
+        return address
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return address
+    return str(parsed.ipv4_mapped or IPv6Network((int(parsed) >> 64 << 64, 64)))
 
 
 def _within(address: str, networks: Sequence[Network]) -> bool:

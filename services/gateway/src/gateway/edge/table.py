@@ -11,7 +11,8 @@ from typing import Final
 from werkzeug.routing import Rule as WerkzeugRule
 
 from gateway.clients.rules import public_rules
-from shared.operations import ROLES, Operation, Policy
+from gateway.resilience import LaneName
+from shared.operations import ROLES, Limit, Operation, Policy
 
 MAX_ID: Final = b"9223372036854775807"
 _NUMBER: Final = b"\0"  # the mark of an integer segment; no checked path can hold this byte
@@ -30,6 +31,8 @@ class Route:
     upstream: str | None = None
     detour: "tuple[bytes, Route] | None" = None
     """A query parameter, and the route that answers instead of this one when the query has it."""
+    lane: LaneName = "requests"
+    limit: Limit = Limit.CALLER
     public: bool = field(init=False)
     roles: frozenset[str] = field(init=False)
 
@@ -90,14 +93,14 @@ def routes_of(own: Iterable[Route]) -> list[Route]:
         if (mine is None) != (rule.detour is None):
             raise ValueError(f"{rule.method} {rule.path}: answered twice, or its detour is missing")
         detour = (rule.detour.encode(), mine) if rule.detour is not None and mine is not None else None
-        routes.append(Route(rule.name, rule.method, rule.path, rule.allow, rule.budget, upstream, detour))
+        routes.append(Route(rule.name, rule.method, rule.path, rule.allow, rule.budget, upstream, detour, rule.lane, rule.limit))
     return [*ours.values(), *routes]
 
 
 def own_routes(rules: Iterable[WerkzeugRule], operations: Mapping[str, Operation]) -> list[Route]:
     """The gateway's own operations as routes."""
     return [
-        Route(found.name, method, rule.rule, found.allow, found.budget)
+        Route(found.name, method, rule.rule, found.allow, found.budget, limit=found.limit)
         for rule in rules
         if (found := operations.get(rule.endpoint)) is not None
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})

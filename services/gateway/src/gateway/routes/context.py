@@ -8,6 +8,8 @@ from quart import Response, current_app, request
 
 from gateway.clients import Ask, Upstream
 from gateway.edge.deadlines import for_services
+from gateway.edge.proxies import counted_as
+from gateway.limits import Limits
 from gateway.outlets import Outlets
 from gateway.passwords import Passwords
 from gateway.sessions import SCOPE_KEY, Session, Sessions
@@ -26,6 +28,7 @@ class Parts:
     teams: Upstream
     sessions: Sessions
     passwords: Passwords
+    limits: Limits
     outlets: Outlets
     conceal: Callable[[str], str]
     """A keyed digest: equal for equal texts, and useless to whoever lacks the key."""
@@ -46,6 +49,13 @@ def session() -> Session | None:
     """The caller's session, as the edge found it."""
     found: Any = request.scope.get(SCOPE_KEY)
     return found if isinstance(found, Session) else None
+
+
+async def guess(username: str) -> dict[str, str]:
+    """Count a try of somebody's password from where the request comes; what the answer says of it. Raises TooManyRequests."""
+    client = request.scope.get("client")
+    headers = await gateway().limits.guess(counted_as(client[0]) if client else "", username)
+    return {name.decode(): value.decode() for name, value in headers}
 
 
 def wants_all() -> bool:

@@ -7,13 +7,13 @@ from quart import Blueprint, Response, request
 
 from gateway import passwords, store
 from gateway.errors import NotLoggedIn, WrongCredentials
-from gateway.routes.context import gateway, session
+from gateway.routes.context import gateway, guess, session
 from gateway.schemas import Credentials, SessionState
 from gateway.sessions import Session, moment
 from shared.bodies import convert_body
 from shared.context import database
 from shared.errors import BadRequest, FieldError
-from shared.operations import PUBLIC, READ, operation
+from shared.operations import PUBLIC, READ, Limit, operation
 from shared.responses import no_content, respond
 
 blueprint: Final = Blueprint("session", __name__)
@@ -22,6 +22,7 @@ blueprint: Final = Blueprint("session", __name__)
 @blueprint.post("/v1/session")
 @operation(
     allow=PUBLIC,
+    limit=Limit.PASSWORD,
     body=Credentials,
     body_optional=True,
     responses={200: SessionState},
@@ -32,16 +33,16 @@ blueprint: Final = Blueprint("session", __name__)
 async def log_in(body: Credentials | None) -> Response:
     """Log in, by a JSON body or by HTTP Basic. A session that was there before ends."""
     given = body or _basic()
-    parts, db = gateway(), database()
+    parts, db, told = gateway(), database(), await guess(given.username)
     account = await store.find_log_in(db, given.username)
     if not await parts.passwords.check(account.hash if account else None, given.password) or account is None or account.disabled:
-        raise WrongCredentials
+        raise WrongCredentials(told)
     if passwords.stale(account.hash):
         await db.write(store.set_hash(account.id, await parts.passwords.hash(given.password)))
     begun = await parts.sessions.begin(account, ending=session())
     quart.session.clear()
     quart.session.update(begun.claims)
-    return respond(_state(begun))
+    return respond(_state(begun), headers=told)
 
 
 @blueprint.get("/v1/session")

@@ -3,11 +3,12 @@
 from typing import Any, Final
 
 from gateway.clients import Ask, Employee, Page, Placed, Upstream
-from gateway.views.parts import Joined, Parts, Record
+from gateway.views.parts import Joined, Parts, Plan, Record
 from shared.errors import Invalid
 
 MAX_PEOPLE: Final = 1_000
 PAGE: Final = 200
+CHART: Final = Plan(required=frozenset({"root", "reports"}))
 
 
 Node = tuple[Record, Placed]
@@ -19,9 +20,9 @@ async def org_chart(employees: Upstream, ask: Ask, root_id: int, depth: int) -> 
     `reports` is null where nobody looked: below the last level. A chart of more than 1,000 people is cut to whole levels, and `levels`
     says how many there are. Raises Problem, Invalid when the first level alone is too large.
     """
-    async with Parts(strict=True) as parts:
-        root = parts.require(employees.get(ask, "get_employee", Employee, employee_id=root_id))
-        below = parts.require(_below(employees, ask, root_id, depth))
+    async with Parts(CHART, strict=True) as parts:
+        root = parts.ask("root", employees.get(ask, "get_employee", Employee, employee_id=root_id))
+        below = parts.ask("reports", _below(employees, ask, root_id, depth))
     nodes, cut = below.result()
     levels = depth
     if cut:

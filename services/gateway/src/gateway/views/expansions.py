@@ -6,10 +6,13 @@ from typing import Any, Final
 
 from gateway.clients import Ask, Employee, Membership, Page, Team, Upstream
 from gateway.schemas import MAX_EXPAND
-from gateway.views.parts import Joined, Parts, Record
+from gateway.views.parts import Joined, Parts, Plan, Record
 from shared.errors import Problem
 
 BATCH: Final = 100
+EMPLOYEE: Final = Plan(required=frozenset({"employee"}), optional=frozenset({"manager", "teams", "reports"}))
+TEAM: Final = Plan(required=frozenset({"team"}), optional=frozenset({"members", "members.employee", "parent", "subteams"}))
+RECORDS: Final = Plan(required=frozenset({"page"}))
 
 ReadEmployee = tuple[Record, Employee]
 ReadTeam = tuple[Record, Team]
@@ -19,29 +22,29 @@ async def expand_employee(
     employees: Upstream, teams: Upstream, ask: Ask, employee_id: int, expand: Collection[str], *, strict: bool
 ) -> Joined:
     """An employee with the parts asked for. Only the employee is required. Raises Problem."""
-    async with Parts(strict=strict) as parts:
-        record = parts.require(employees.get(ask, "get_employee", Employee, employee_id=employee_id))
+    async with Parts(EMPLOYEE, strict=strict) as parts:
+        record = parts.ask("employee", employees.get(ask, "get_employee", Employee, employee_id=employee_id))
         found: dict[str, Task[Any]] = {}
         if "manager" in expand:
-            found["manager"] = parts.add("manager", _manager(employees, ask, record))
+            found["manager"] = parts.ask_optional("manager", _manager(employees, ask, record))
         if "teams" in expand:
-            found["teams"] = parts.add("teams", _teams_of(teams, ask, employee_id))
+            found["teams"] = parts.ask_optional("teams", _teams_of(teams, ask, employee_id))
         if "reports" in expand:
-            found["reports"] = parts.add("reports", _page(employees, ask, "list_reports", Employee, employee_id=employee_id))
+            found["reports"] = parts.ask_optional("reports", _page(employees, ask, "list_reports", Employee, employee_id=employee_id))
     return Joined(record.result()[0] | {name: task.result() for name, task in found.items()}, parts.failures)
 
 
 async def expand_team(employees: Upstream, teams: Upstream, ask: Ask, team_id: int, expand: Collection[str], *, strict: bool) -> Joined:
     """A team with the parts asked for. Only the team is required. Raises Problem."""
-    async with Parts(strict=strict) as parts:
-        record = parts.require(teams.get(ask, "get_team", Team, team_id=team_id))
+    async with Parts(TEAM, strict=strict) as parts:
+        record = parts.ask("team", teams.get(ask, "get_team", Team, team_id=team_id))
         found: dict[str, Task[Any]] = {}
         if "members" in expand:
-            found["members"] = parts.add("members", _members(employees, teams, ask, team_id, parts))
+            found["members"] = parts.ask_optional("members", _members(employees, teams, ask, team_id, parts))
         if "parent" in expand:
-            found["parent"] = parts.add("parent", _parent(teams, ask, record))
+            found["parent"] = parts.ask_optional("parent", _parent(teams, ask, record))
         if "subteams" in expand:
-            found["subteams"] = parts.add("subteams", _page(teams, ask, "list_subteams", Team, team_id=team_id))
+            found["subteams"] = parts.ask_optional("subteams", _page(teams, ask, "list_subteams", Team, team_id=team_id))
     return Joined(record.result()[0] | {name: task.result() for name, task in found.items()}, parts.failures)
 
 
@@ -94,8 +97,8 @@ def _member(one: Membership, employee: Record | None) -> Record:
 
 async def _by_id(service: Upstream, ask: Ask, operation: str, kind: type[Any], ids: list[int]) -> dict[int, Record]:
     """Records by id, asked for in batches at the same time; an id that its owner does not know is left out."""
-    async with Parts(strict=True) as parts:
+    async with Parts(RECORDS, strict=True) as parts:
         batches = [ids[at : at + BATCH] for at in range(0, len(ids), BATCH)]
         query: list[dict[str, int | list[int]]] = [{"id": batch, "limit": len(batch)} for batch in batches]
-        pages = [parts.require(service.get(ask, operation, Page[kind], one)) for one in query]  # type: ignore[valid-type]  # as above
+        pages = [parts.ask("page", service.get(ask, operation, Page[kind], one)) for one in query]  # type: ignore[valid-type]  # as above
     return {record["id"]: record for page in pages for record in page.result()[0]["items"]}

@@ -28,11 +28,20 @@ class Joined:
         return not self.failures
 
 
-class Parts:
-    """Runs the parts of one answer at the same time. With `strict` every part is required."""
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The parts of one kind of answer: those without which there is none, and those that may be missing."""
 
-    def __init__(self, *, strict: bool) -> None:
+    required: frozenset[str] = frozenset()
+    optional: frozenset[str] = frozenset()
+
+
+class Parts:
+    """Runs the parts of one answer at the same time, as planned. With `strict` every part is required."""
+
+    def __init__(self, plan: Plan, *, strict: bool) -> None:
         self.strict = strict
+        self._plan = plan
         self.failures: list[Failure] = []
         self._group = asyncio.TaskGroup()
         self.missed: list[Problem] = []
@@ -50,16 +59,19 @@ class Parts:
                 raise self._fatal[0] from None
             raise
 
-    def require(self, work: Coroutine[Any, Any, Value]) -> "asyncio.Task[Value]":
-        """A part without which there is no answer: its Problem is raised when the block ends, and the other parts are given up."""
+    def ask(self, name: str, work: Coroutine[Any, Any, Value]) -> "asyncio.Task[Value]":
+        """A required part: its Problem is raised when the block ends, and the other parts are given up."""
+        assert name in self._plan.required, f"{name} is no required part"
         return self._group.create_task(self._required(work))
 
-    def add(self, name: str, work: Coroutine[Any, Any, Value]) -> "asyncio.Task[Value | None]":
+    def ask_optional(self, name: str, work: Coroutine[Any, Any, Value]) -> "asyncio.Task[Value | None]":
         """A part that may be missing: None, and noted among the failures."""
+        assert name in self._plan.optional, f"{name} is no optional part"
         return self._group.create_task(self._required(work) if self.strict else self._optional(name, work))
 
     def miss(self, name: str, problem: Problem) -> None:
         """Note a missing part. With `strict`, raises the problem instead."""
+        assert name in self._plan.optional, f"{name} is no optional part"
         if self.strict:
             raise problem
         self.missed.append(problem)

@@ -14,6 +14,7 @@ from secrets import token_hex
 from typing import Any, Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from gateway.clients.receivers import WITHIN, Outcome, Receivers
 from gateway.errors import FeedRestored
@@ -152,7 +153,7 @@ class Courier(Looped):
         await self._db.write(lambda conn: store.went_on(conn, target, to))
 
 
-class Dispatcher(Looped):
+class Dispatcher(Looped, Collector):
     """One process's couriers, one for each webhook, while it holds the lease."""
 
     def __init__(self, db: Database, feed: Merged, deliveries: Deliveries, log: Any) -> None:

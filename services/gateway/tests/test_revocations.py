@@ -1,0 +1,122 @@
+"""What ends at one gateway process has ended at the others, with Redis between them."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy import delete
+
+from gateway.errors import ServiceUnavailable
+from gateway.models import sessions
+from gateway.revocations import CHANGING, REREAD, InRedis
+from shared.db import Query
+from shared.observe import logger
+from shared.testing.redis import RedisServer
+
+
+@pytest.fixture
+def shared(settings: Any, redis: RedisServer) -> Any:
+    return msgspec.structs.replace(settings, redis_url=redis.url)
+
+
+async def test_log_out_reaches_other_processes_within_a_second(shared: Any, open_house: Any) -> None:
+    async with open_house(shared) as first, open_house(shared, first.clock) as second:
+        browser = await first.browser().log_in("viewer")
+        copied = second.browser()
+        copied.cookie = browser.cookie
+        for _ in range(3):
+            assert (await copied.get("/v1/session")).status_code == 200
+            first.clock.now += 1.0
+        await browser("DELETE", "/v1/session")
+        assert (await copied.get("/v1/session")).status_code == 401
+
+
+async def test_the_database_is_asked_when_something_has_ended_and_each_minute(shared: Any, open_house: Any) -> None:
+    async with open_house(shared) as first, open_house(shared, first.clock) as second:
+        browser, stays = await first.browser().log_in("viewer"), await first.browser().log_in("editor")
+        other = await second.browser().log_in("viewer")
+        for one in (browser, stays, other):
+            assert (await one.get("/v1/session")).status_code == 200
+        await first.app.extensions["db"].write(lambda conn: conn.run(Query(delete(sessions))))  # behind the gateways' back
+        first.clock.now += REREAD / 2
+        for one in (browser, stays):
+            assert (await one.get("/v1/session")).status_code == 200
+        assert (await other("DELETE", "/v1/session")).status_code == 204  # something of the viewer's has ended
+        first.clock.now += 1
+        assert (await browser.get("/v1/session")).status_code == 401
+        assert (await stays.get("/v1/session")).status_code == 200
+        first.clock.now += REREAD / 2
+        assert (await stays.get("/v1/session")).status_code == 401
+
+
+async def test_sessions_end_by_themselves_under_the_same_stamp(shared: Any, open_house: Any) -> None:
+    async with open_house(msgspec.structs.replace(shared, session_idle=20, session_absolute=50)) as house:
+        browser = await house.browser().log_in("viewer")
+        for _ in range(4):
+            assert (await browser.get("/v1/session")).status_code == 200
+            house.clock.now += 12
+        assert (await browser.get("/v1/session")).status_code == 200
+        house.clock.now += 2
+        assert (await browser.get("/v1/session")).status_code == 401
+        idle = await house.browser().log_in("viewer")
+        assert (await idle.get("/v1/session")).status_code == 200
+        house.clock.now += 20
+        assert (await idle.get("/v1/session")).status_code == 401
+
+
+async def test_without_redis_nobody_is_let_in_and_nothing_is_ended(shared: Any, open_house: Any, redis: RedisServer) -> None:
+    async with open_house(shared) as house:
+        house.employees.on("GET /v1/employees/7", json={"id": 7})
+        browser = await house.browser().log_in("viewer")
+        assert (await browser.get("/v1/session")).status_code == 200
+        redis.kill()
+        assert (await browser("DELETE", "/v1/session")).status_code == 503
+        house.clock.now += 1
+        for path in ("/v1/session", "/v1/employees/7"):
+            answer = await browser.get(path)
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert (await house.browser().get("/readyz")).json()["checks"].keys() == {"database", "redis"}
+        assert house.employees.seen == []
+        assert (await browser.get("/")).status_code == 200
+        redis.start()  # and it remembers nothing
+        assert (await browser.get("/v1/session")).status_code == 200
+        assert (await browser("DELETE", "/v1/session")).status_code == 204
+
+
+async def test_a_redis_that_has_lost_everything_lets_nobody_in_who_has_logged_out(shared: Any, open_house: Any, redis: RedisServer) -> None:
+    async with open_house(shared) as first, open_house(shared, first.clock) as second:
+        browser = await first.browser().log_in("viewer")
+        copied = second.browser()
+        copied.cookie = browser.cookie
+        assert (await copied.get("/v1/session")).status_code == 200
+        await browser("DELETE", "/v1/session")
+        redis.kill()
+        redis.start()
+        first.clock.now += 1
+        assert (await copied.get("/v1/session")).status_code == 401
+
+
+async def test_an_account_that_is_changing_has_no_stamp_and_a_stamp_never_comes_back(redis: RedisServer) -> None:
+    client = Redis.from_url(redis.url)
+    stamps = InRedis(client, logger("test"))
+    before = await stamps.stamp(7)
+    assert before == await stamps.stamp(7) != b""
+    assert await stamps.stamp(8) not in (b"", before)
+    async with stamps.changing(7):
+        assert await stamps.stamp(7) == b""
+    after = await stamps.stamp(7)
+    assert after not in (b"", before)
+    async with stamps.changing(7):
+        redis.kill()  # the writer has written, and can't say so
+    redis.start()
+    assert await stamps.stamp(7) not in (b"", before, after)
+    await client.set("roster:stamp:7", CHANGING)
+    assert await stamps.stamp(7) == b""
+    redis.kill()
+    with pytest.raises(ServiceUnavailable):
+        await stamps.stamp(7)
+    with pytest.raises(ServiceUnavailable):
+        async with stamps.changing(7):
+            raise AssertionError("nothing may be written")
+    await client.aclose()
