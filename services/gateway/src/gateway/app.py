@@ -81,8 +81,9 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
     _harden_cookie(app)
     edge.table = Table(routes_of(_own_routes(app)))
     passwords = Passwords(most=int(LOG_INS * len(UPSTREAMS) * settings.upstream_requests))
-    parts = Parts(upstreams["employees"], upstreams["teams"], sessions, passwords, limits, outlets, cookies.conceal)
-    app.extensions[EXTENSION] = parts
+    app.extensions[EXTENSION] = parts = Parts(
+        **upstreams, sessions=sessions, passwords=passwords, limits=limits, outlets=outlets, conceal=cookies.conceal
+    )
     for figures in (Figures(calls), limits, *outlets.figures):
         app.extensions["metrics"].registry.register(figures)
     _live(app, db, parts, settings, redis)

@@ -37,26 +37,36 @@ def test_public_addresses_are_known(address: str) -> None:
 
 @asynccontextmanager
 async def listening(handler: Handler, **options: Any) -> AsyncIterator[int]:
-    """A port where a handler answers, as long as the block lasts."""
-    server = await asyncio.start_server(handler, "127.0.0.1", 0, **options)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
+    """A port where a handler answers, as long as the block lasts; every connection is closed at its end."""
+    under_way: set[asyncio.Task[Any]] = set()
 
-
-def answering(head: bytes, body: bytes = b"", seen: list[bytes] | None = None) -> Handler:
-    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def closed_after(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        under_way.add(task)
         try:
-            head_of_request = await reader.readuntil(b"\r\n\r\n")
-            if seen is not None:
-                seen.append(head_of_request)
-            writer.write(head + b"\r\n\r\n" + body)
-            await writer.drain()
+            await handler(reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
             writer.close()
             with contextlib.suppress(ConnectionError, ssl.SSLError):
                 await writer.wait_closed()
+
+    server = await asyncio.start_server(closed_after, "127.0.0.1", 0, **options)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+        await asyncio.gather(*under_way)
+        await asyncio.sleep(0.05)  # for connections that never came to a handler
+
+
+def answering(head: bytes, body: bytes = b"", seen: list[bytes] | None = None) -> Handler:
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head_of_request = await reader.readuntil(b"\r\n\r\n")
+        if seen is not None:
+            seen.append(head_of_request)
+        writer.write(head + b"\r\n\r\n" + body)
+        await writer.drain()
 
     return handler
 
@@ -118,12 +128,9 @@ async def test_redirects_are_not_followed() -> None:
 async def test_an_endless_answer_is_cut_off() -> None:
     async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n")
-        try:
-            while True:
-                writer.write(b"x" * 65536)
-                await writer.drain()
-        except ConnectionError:
-            writer.close()
+        while True:
+            writer.write(b"x" * 65536)
+            await writer.drain()
 
     async with listening(endless) as port:
         assert (await Receivers(private=True).deliver(f"http://127.0.0.1:{port}/", {}, b"{}")).delivered
@@ -132,7 +139,6 @@ async def test_an_endless_answer_is_cut_off() -> None:
 async def test_silence_is_waited_for_only_so_long() -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
-        writer.close()
 
     async with listening(silent) as port:
         outcome = await Receivers(private=True, within=0.2).deliver(f"http://127.0.0.1:{port}/", {}, b"{}")

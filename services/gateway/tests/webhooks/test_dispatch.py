@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from shared.testing.feeds import FakeFeed
+from shared.testing.serving import serving
 
 Feeds = dict[str, FakeFeed]
 
@@ -126,12 +127,12 @@ async def test_a_disabled_one_gets_nothing_and_a_deleted_one_no_more(feeds: Feed
 
 
 async def test_a_slow_one_holds_up_no_other(feeds: Feeds, admin: Any, receiver: Any) -> None:
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
+    async def silent(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
 
-    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
-        await create(admin, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    async with serving(silent, lifespan=False) as url:
+        await create(admin, url)
         await create(admin, receiver.url)
         for number in range(1, 6):
             feeds["employees"].add("employee", number)
