@@ -80,14 +80,16 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
     )
     _harden_cookie(app)
     edge.table = Table(routes_of(_own_routes(app)))
-    passwords = Passwords(most=int(LOG_INS * len(UPSTREAMS) * settings.upstream_requests))
-    app.extensions[EXTENSION] = parts = Parts(
-        **upstreams, sessions=sessions, passwords=passwords, limits=limits, outlets=outlets, conceal=cookies.conceal
-    )
+    parts = Parts(upstreams["employees"], upstreams["teams"], sessions, _passwords(settings), limits, outlets, cookies.conceal)
+    app.extensions[EXTENSION] = parts
     for figures in (Figures(calls), limits, *outlets.figures):
         app.extensions["metrics"].registry.register(figures)
     _live(app, db, parts, settings, redis)
     return app
+
+
+def _passwords(settings: Settings) -> Passwords:
+    return Passwords(most=int(LOG_INS * len(UPSTREAMS) * settings.upstream_requests))
 
 
 def _live(app: Quart, db: Database, parts: Parts, settings: Settings, redis: Redis | None) -> None:
