@@ -35,13 +35,15 @@ class Scale:
     medium: int = 100_000
     large: int = 1_000_000
     deletions: int = 100
+    writes: int = 500
+    """Writes a second while the lag is measured."""
     pace: int = 8 * 2**20
     """Bytes a second that the slow reader of an export takes."""
     stall: float = 5.0
     """Seconds for which it takes nothing first."""
 
 
-QUICK = Scale(rounds=1, seconds=0.3, warmup=0.1, small=60, medium=120, large=240, deletions=3, stall=0.2)
+QUICK = Scale(rounds=1, seconds=0.3, warmup=0.1, small=60, medium=120, large=240, deletions=3, writes=40, stall=0.2)
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from bench.scenarios import compose, hop, lag, latency, memory, past, proxy, reads, trouble, writes
+from bench.scenarios import compose, feed, hop, lag, latency, memory, past, proxy, reads, trouble, writes
 from bench.scene import Figure, Scene
 
 SCENARIOS: Final[dict[str, Callable[[Scene], list[Figure]]]] = {
@@ -19,4 +19,5 @@ SCENARIOS: Final[dict[str, Callable[[Scene], list[Figure]]]] = {
     "latency": latency.measure,
     "trouble": trouble.measure,
     "lag": lag.measure,
+    "feed": feed.measure,
 }

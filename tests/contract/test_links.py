@@ -23,8 +23,8 @@ OWNERS: dict[str, Quart] = {
     "employees": employees.create_app(EmployeesSettings(open=True, database_url="sqlite:///unused.db")),
     "teams": teams.create_app(TeamsSettings(open=True, database_url="sqlite:///unused.db", employees_url="")),
 }
-KEPT = {"home", "openapi", "read_docs", "livez", "readyz", "scrape", "list_changes"}
-"""What every service has for its operators and for other services, the gateway among them, and the public does not reach."""
+KEPT = {"home", "openapi", "read_docs", "livez", "readyz", "scrape"}
+"""What every service has for its operators and for other services, and the public does not reach."""
 
 RULES = [(service, rule) for service, rules in UPSTREAMS.items() for rule in rules]
 LINKS = {f"{link.consumer}-{link.owner}-{link.operation}": link for link in links()}

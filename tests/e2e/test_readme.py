@@ -63,6 +63,23 @@ def test_the_readme_does_what_it_says(sample: Run, tmp_path: Path) -> None:
     assert "nothing changed" not in answer("DIR=var/synthetic")
 
 
+def test_the_page_on_the_feed_does_what_it_says(sample: Run) -> None:
+    sample.shell(next(line for line in commands(ROOT / "README.md") if "-X POST" in line and "/v1/session" in line))
+    answers = [sample.shell(line) for line in commands(ROOT / "docs/feed.md")]
+    first, filtered, _, stream, made, tested, log, disabled, rotated, _ = answers
+    assert first.count('"cursor"') == 2
+    assert '"/teams"' in filtered
+    assert '"/employees"' not in filtered
+    assert stream.startswith("retry: ")
+    assert '"secret":"whsec_' in made
+    assert '"roster.webhook.test"' in tested
+    assert '"roster.webhook.test"' in log
+    assert '"enabled":false' in disabled
+    assert '"previous_until"' in rotated
+    cursor = re.search(r'after=(\S+)>; rel="next"', sample.shell(commands(ROOT / "docs/feed.md")[2].replace("-o var/changes.json ", "")))
+    assert cursor is not None
+
+
 def test_every_command_of_the_readme_is_run_by_a_test() -> None:
     lines = commands(ROOT / "README.md")
     here = ("curl ", "make import ", "make synthetic ", "make audit-head", "make verify-audit")

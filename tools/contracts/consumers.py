@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.clients import UPSTREAMS, Employee, Membership, Page, Person, Staff, StaffState, Team
-from gateway.clients.answers import Placed
+from gateway.clients.answers import Head, Placed
 from shared.feedclient import Event
 from teams.clients import EmployeeState
 from tools.contracts.asked import PAIRS
@@ -21,8 +21,9 @@ TYPES: Final[dict[tuple[str, str, str], tuple[Any, ...]]] = {
     ("gateway", "employees", "get_employee"): (Employee, Staff),
     ("gateway", "employees", "list_employees"): (Page[Employee], Page[Person]),
     ("gateway", "employees", "list_reports"): (Page[Placed], Page[Employee]),
-    ("gateway", "employees", "list_changes"): (list[Event[StaffState]],),
+    ("gateway", "employees", "list_changes"): (list[Head], list[Event[StaffState]]),
     ("teams", "employees", "list_changes"): (list[Event[EmployeeState]],),
+    ("gateway", "teams", "list_changes"): (list[Head],),
     ("gateway", "teams", "get_team"): (Team,),
     ("gateway", "teams", "list_teams"): (Page[Team],),
     ("gateway", "teams", "list_subteams"): (Page[Team],),

@@ -21,7 +21,7 @@ ACCESS = (
     "get_account",
 )
 BY_NAME = ("import_memberships", "put_member", "export_memberships")
-ENDS = ("erase_employee", "delete_employee", "delete_member", "delete_team")
+ENDS = ("erase_employee", "delete_employee", "delete_member", "delete_team", "delete_webhook")
 LEAVES = ("change_password", "reset_password", "log_out")
 """What ends the sessions of somebody: told last."""
 
@@ -37,5 +37,5 @@ def story(service: str) -> dict[str, Example]:
     theirs = {name: example for name, example in {**staff, **groups}.items() if name not in ("list_changes", *ENDS)}
     told = {**COMMON, **{name: ours[name] for name in ACCESS}}
     told |= {name: ours[name] if name in BY_NAME else example for name, example in theirs.items()}
-    told |= {name: example for name, example in ours.items() if name not in (*ACCESS, *BY_NAME, *LEAVES)}
-    return told | {name: {**staff, **groups}[name] for name in ENDS} | {name: ours[name] for name in LEAVES}
+    told |= {name: example for name, example in ours.items() if name not in (*ACCESS, *BY_NAME, *ENDS, *LEAVES)}
+    return told | {name: {**staff, **groups, **ours}[name] for name in ENDS} | {name: ours[name] for name in LEAVES}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import httpx
 import msgspec
@@ -22,11 +23,13 @@ from gateway.passwords import Passwords
 from gateway.store import accounts
 from shared.changes import Author
 from shared.db import Database
+from shared.feed import MEDIA_TYPE
 from shared.identity import generate_key
 from shared.migrate import upgrade
 from shared.testing import answers
 from shared.testing.answers import Rules, checked
 from shared.testing.databases import database_url  # noqa: F401 - a fixture, found by name
+from shared.testing.feeds import FakeFeed
 from shared.testing.redis import redis  # noqa: F401 - a fixture, found by name
 from shared.testing.serving import serving
 
@@ -261,6 +264,20 @@ class opened:  # noqa: N801 - used like a function
         entered = await one.__aenter__()
         self._open.append(one)
         return entered
+
+
+@pytest.fixture
+def feeds(house: House) -> dict[str, FakeFeed]:
+    """The feeds of both services, by name, written by hand."""
+    found = {"employees": FakeFeed("/employees", "e1"), "teams": FakeFeed("/teams", "t1")}
+    for service, fake in (("employees", house.employees), ("teams", house.teams)):
+        fake.on("GET /v1/changes", partial(_fed, found[service]))
+    return found
+
+
+def _fed(feed: FakeFeed, seen: Seen) -> Told:
+    status, body = feed.answer(dict(parse_qsl(seen.query)))
+    return Told(body=body, status=status, headers={"content-type": MEDIA_TYPE if status == 200 else "application/problem+json"})
 
 
 @pytest.fixture

@@ -184,7 +184,10 @@ async def test_it_runs_on_its_own_and_survives_an_outage(
 
     await eventually(gone)
     await eventually(lambda: _is(follower.report()["status"] == "following"))
-    assert [event["event"] for event in capture.told] == ["a service can't be followed at the moment", "a service can be followed again"]
+    assert [event["event"] for event in capture.told] == [
+        "following employees does not go on at the moment",
+        "following employees goes on again",
+    ]
 
 
 async def _is(value: bool) -> bool:

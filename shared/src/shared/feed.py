@@ -25,6 +25,7 @@ class ChangesQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     after: Annotated[str, Meta(min_length=1, max_length=200, description="The id of the last event that was seen.")] | None = None
     wait: Annotated[int, Meta(ge=0, le=60, description="Seconds to wait for the next change when there is none yet.")] = 0
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+    last: Annotated[bool, Meta(description="Only the newest change, if there is one: to read on from there.")] = False
 
 
 class Event(msgspec.Struct):
@@ -80,6 +81,13 @@ class Feed:
         following = select(*columns).where(log.changes.c.seq > bindparam("seq")).order_by(log.changes.c.seq)
         self._following = Query(following.limit(bindparam("limit", type_=BigInteger)))
         self._states = {name: _States(name, entity) for name, entity in entities.items()}
+
+    async def answer(self, db: Database, query: ChangesQuery) -> list[Event]:
+        """What a request asks for. Raises as `read` does."""
+        if not query.last:
+            return await self.read(db, query.after, query.limit, query.wait)
+        seq = await db.last_change()
+        return await self.read(db, f"{db.epoch}.{seq - 1}", 1) if seq else []
 
     async def read(self, db: Database, after: str | None, limit: int = 100, wait: float = 0.0) -> list[Event]:
         """The events after a cursor (None: from the first), at most ``limit``, in commit order.

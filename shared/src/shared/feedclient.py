@@ -1,15 +1,20 @@
-"""Reading the feed of another service (`shared.feed` serves it): over a pool of kept connections, signed, and never in pieces."""
+"""Reading the feed of another service (`shared.feed` serves it): over a pool of kept connections, signed, and never in pieces.
+
+Straight over the pool: a response of httpx refers to itself, so that its body would stay in memory until the next collection, and
+those are rare (`shared.server`). Whoever reads a long feed would hold hundreds of batches.
+"""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from itertools import pairwise
 from typing import Final, Generic, TypeVar
 from urllib.parse import urlencode
 
-import httpx
 import msgspec
 
 from shared.feed import MEDIA_TYPE
-from shared.pool import Pool, PoolTransport
+from shared.pool import ConnectionLost, Pool, PoolError, Response
 
 ASKS: Final = ("after", "wait", "limit")
 """The query parameters that a feed is asked with."""
@@ -61,55 +66,68 @@ def seq_of(cursor: str) -> int:
     return int(cursor.rpartition(".")[2])
 
 
+def check_order(places: list[int]) -> None:
+    """Raise ValueError unless each place comes after the one before."""
+    if any(place <= before for before, place in pairwise(places)):
+        raise ValueError("the events are out of order")
+
+
 class FeedClient(Generic[State]):
     """The feed at a `path` of the service at `origin`. Making one connects to nothing.
 
-    `state` is what is read of a record; `bearer` gives the assertion of who asks, and is None where nobody need say.
+    `state` is what is read of a record; `bearer` gives the assertion of who asks, and is None where nobody need say; `size` is how many
+    requests there may be at a time.
     """
 
-    def __init__(self, origin: str, path: str, state: type[State], bearer: Callable[[], str] | None) -> None:
+    def __init__(self, origin: str, path: str, state: type[State], bearer: Callable[[], str] | None, *, size: int = 2) -> None:
         self._path = path
         self._bearer = bearer
-        self._pool = Pool(origin, size=2)
-        transport = PoolTransport(self._pool, max_body=MAX_BODY)
-        self._client = httpx.AsyncClient(transport=transport, base_url=self._pool.base_url, trust_env=False, follow_redirects=False)
+        self._pool = Pool(origin, size=size, connect_timeout=2.0)
         self._decode = msgspec.json.Decoder(list[Event[state]]).decode  # type: ignore[valid-type]  # a type that is known when it runs
 
     async def changes(self, after: str | None, *, wait: int) -> list[Event[State]]:
         """The events after a cursor (None: from the first), waiting for the first one up to `wait` seconds. Raises FeedGone, FeedFault."""
-        query = {name: value for name, value in zip(ASKS, (after, wait, BATCH), strict=True) if value is not None}
-        deadline = asyncio.get_running_loop().time() + wait + PATIENCE
+        return self._events(await self.fetch({"wait": wait, "limit": BATCH} | ({} if after is None else {"after": after})))
+
+    async def fetch(self, query: Mapping[str, str | int]) -> bytes:
+        """The answer to a query, a batch of events as it came. Raises FeedGone, FeedFault."""
+        limit = int(query.get("wait", 0)) + PATIENCE
+        deadline = asyncio.get_running_loop().time() + limit
+        target = f"{self._path}?{urlencode(query)}".encode("ascii")
         try:
-            response = await self._client.get(
-                f"{self._path}?{urlencode(query)}",
-                headers=self._headers(),
-                timeout=httpx.Timeout(wait + PATIENCE, connect=2.0),
-                extensions={"deadline": deadline},
-            )
-        except httpx.HTTPError as error:
+            async with await self._ask(target, deadline, limit) as response:
+                headers = dict(response.headers)
+                content = await response.read(MAX_BODY)
+        except PoolError as error:
             raise FeedFault(f"{type(error).__name__}: {error}") from error
-        if response.status_code == httpx.codes.GONE:
+        if response.status == HTTPStatus.GONE:
             raise FeedGone
-        if response.status_code != httpx.codes.OK:
-            raise FeedFault(f"status {response.status_code}")
-        if response.headers.get("content-type", "").partition(";")[0] != MEDIA_TYPE:
+        if response.status != HTTPStatus.OK:
+            raise FeedFault(f"status {response.status}")
+        if headers.get(b"content-type", b"").partition(b";")[0] != MEDIA_TYPE.encode() or b"content-encoding" in headers:
             raise FeedFault("the answer is no batch of events")
-        return self._events(response.content)
+        return content
+
+    async def _ask(self, target: bytes, deadline: float, idle: float) -> Response:
+        """Once more, on a fresh connection, where a kept one was closed before it had the request."""
+        try:
+            return await self._pool.request(b"GET", target, self._headers(), deadline=deadline, idle=idle)
+        except ConnectionLost as error:
+            if not error.stale:
+                raise
+        return await self._pool.request(b"GET", target, self._headers(), deadline=deadline, idle=idle, fresh=True)
 
     def _events(self, content: bytes) -> list[Event[State]]:
         try:
             events = self._decode(content)
-            places = [event.seq for event in events]
+            check_order([event.seq for event in events])
         except (msgspec.MsgspecError, ValueError) as error:
             raise FeedFault(f"the answer is no batch of events: {error}") from error
-        if places != sorted(set(places)):
-            raise FeedFault("the events are out of order")
         return events
 
-    def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._bearer()}"} if self._bearer else {}
+    def _headers(self) -> list[tuple[bytes, bytes]]:
+        return [(b"authorization", b"Bearer " + self._bearer().encode("ascii"))] if self._bearer else []
 
     async def aclose(self) -> None:
         """Cut every connection."""
-        await self._client.aclose()
         await self._pool.aclose()

@@ -1,12 +1,9 @@
 """Follows the feed of another service for as long as the app runs: reads a batch, applies it with its cursor in one unit, and reads on.
 
-When the service can't be asked, it waits a little longer after each failure and says so once; the app works meanwhile with what it knows.
+When the service can't be asked, the app works with what it knows.
 Nothing is remembered here but figures: where to read on stands in the database, so a process may end at any moment, and several may follow.
 """
 
-import asyncio
-import contextlib
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,12 +13,9 @@ from typing import Any, Final, Generic, TypeVar
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from sqlalchemy import BigInteger, Boolean, Column, MetaData, Table, Text, bindparam, insert, select, update
 
-from shared.db import Connection, Database, Query, StoreError
+from shared.db import Connection, Database, Query
 from shared.feedclient import Event, FeedClient, FeedFault, FeedGone, seq_of
-
-FIRST_PAUSE: Final = 0.1
-BREATH: Final = 0.01
-"""Seconds between two requests that bring nothing: a feed that does not wait must not be asked without end."""
+from shared.looping import Looped
 
 State = TypeVar("State")
 
@@ -100,7 +94,7 @@ class Effect(Generic[State]):
     about: str
 
 
-class Follower(Generic[State]):
+class Follower(Looped, Generic[State]):
     """One process's reader of the feed of the service `of`. `wait` is how long a request waits for news, `longest_pause` the most after a
     failure, both in seconds.
     """
@@ -117,26 +111,18 @@ class Follower(Generic[State]):
         wait: int,
         longest_pause: float,
     ) -> None:
-        self._of, self._db, self._feed, self._positions, self._effect, self._log = of, db, feed, positions, effect, log
+        super().__init__(f"following {of}", log, longest_pause=longest_pause)
+        self._of, self._db, self._feed, self._positions, self._effect = of, db, feed, positions, effect
         self._wait = wait
-        self._longest_pause = longest_pause
-        self._task: asyncio.Task[None] | None = None
-        self._failures = 0
-        self.events = self.effects = self.all_failures = 0
+        self.events = self.effects = 0
         self.lag = 0.0
         """Seconds between the newest event that was applied and its application."""
         self.succeeded: float | None = None
         """When the feed was last read, in seconds since 1970."""
 
-    async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name=f"follower of {self._of}")
-
     async def stop(self) -> None:
         """End the reading; a unit that is being written is finished."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await super().stop()
         await self._feed.aclose()
 
     async def step(self) -> bool:
@@ -161,29 +147,6 @@ class Follower(Generic[State]):
             self.effects += await self._db.write(lambda conn: self._effect.finish(conn, at))
         self.succeeded = time.time()
         return bool(events) or not at.complete
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                if not await self.step():
-                    await asyncio.sleep(BREATH)
-            except (FeedFault, StoreError) as error:
-                await self._pause(str(error))
-            except Exception as error:  # whatever it is, the next attempt may fare better; without one nothing would ever be followed
-                self._log.error("following failed", service=self._of, exc_info=error)
-                await self._pause(type(error).__name__)
-            else:
-                if self._failures:
-                    self._log.info("a service can be followed again", service=self._of, failures=self._failures)
-                self._failures = 0
-
-    async def _pause(self, reason: str) -> None:
-        if not self._failures:
-            self._log.warning("a service can't be followed at the moment", service=self._of, reason=reason)
-        self._failures += 1
-        self.all_failures += 1
-        longest = min(self._longest_pause, FIRST_PAUSE * 2 ** min(self._failures, 20))
-        await asyncio.sleep(random.uniform(longest / 2, longest))  # noqa: S311 - spreads attempts, keeps no secret
 
     def report(self) -> dict[str, Any]:
         """For /readyz, which does not depend on it."""

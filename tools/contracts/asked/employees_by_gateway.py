@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from pact import match
 
+from tools.contracts.asked import feeds_by_gateway
 from tools.contracts.pacts import BATCH, ETAG, IDENTIFIED, MOMENT, OF_THEN, THEN, TRACE, Exchange, refused
 
 NOBODY: Final = "nobody works here"
@@ -296,7 +297,13 @@ FORWARDED: Final = (
         LOST,
     ),
 )
+_EVENTS: Final = [
+    *(feeds_by_gateway.event(seq, "employee", seq, "created") for seq in (1, 2, 3)),
+    feeds_by_gateway.event(4, "employee", 3, "updated"),
+]
+FEED: Final = feeds_by_gateway.feed(STAFF, NOBODY, _EVENTS)
 ALL: Final = (
+    *FEED,
     *(
         HEAD_OF_ALL,
         REPORTING,

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from pact import match
 
+from tools.contracts.asked import feeds_by_gateway
 from tools.contracts.asked.employees_by_gateway import forwarded, log_of, page
 from tools.contracts.pacts import ETAG, IDENTIFIED, NDJSON, OF_THEN, THEN, Exchange, refused
 
@@ -172,7 +173,13 @@ PARENT: Final = refused("the end of a team that has others below it", TREE, 409,
 
 LOG: Final = log_of("team", ADMIN)
 FORWARDED: Final = (TAKEN, CREATED, FORBIDDEN, ENDED, PARENT)
+_EVENTS: Final = [
+    *(feeds_by_gateway.event(seq, "team", seq, "created") for seq in (1, 2)),
+    *(feeds_by_gateway.event(seq + 2, "membership", seq, "created") for seq in (1, 2, 3)),
+]
+FEED: Final = feeds_by_gateway.feed(TREE, NONE, _EVENTS)
 ALL: Final = (
+    *FEED,
     *(TOP, BELOW, UNKNOWN, MEMBERS, NO_MEMBERS, SUBTEAMS, TEAMS_OF, TEAMS_OF_THEN, IN_NONE, BY_ID, FOUND, DATABASE_AWAY),
     *(JOINED, CHANGED, STALE, NO_TEAM, GONE, NO_ROLE, IMPORTED, REFUSED_WHOLE, EXPORTED),
     *LOG,

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from gateway.webhooks.store import MOST
 from shared.cursors import write_cursor
 from shared.openapi import Example
 from shared.testing.answers import Seen
@@ -97,7 +98,12 @@ class Gate:
         """What follows from no rule."""
         known = self.operations
         stale = write_cursor(OTHER_EPOCH, "id", "", ("", 1))
-        yield from (one.case(410, "after a restore", query={"cursor": stale}) for one in known.values() if 410 in one.statuses)
+        places = {"list_changes": {"after": "elsewhere.1~-"}}
+        yield from (
+            one.case(410, "after a restore", query=places.get(name, {"cursor": stale}))
+            for name, one in known.items()
+            if 410 in one.statuses
+        )
         yield from (known[name].case(403, "from another site", headers=FOREIGN) for name in UNSAFE)
         yield from (known[name].case(403, "an admin's", query={"account_id": 1}, role="viewer") for name in WHOSE)
         yield known["org_chart"].case(404, "nobody's", query={"root": NOWHERE})
@@ -106,6 +112,9 @@ class Gate:
             table = body_of("\n".join(["username,email,manager", *lines]))
             yield known["import_employees"].case(200, "a crowd", query={}, body=table)
         yield known["org_chart"].case(422, "a crowd's", query={"root": 1}, names="root")
+        hook = body_of({"url": "https://hooks.example.org/other"})
+        yield from (known["create_webhook"].case(201, "one more", body=hook) for _ in range(MOST - 2))
+        yield known["create_webhook"].case(409, "too many", body=hook)
         yield known["log_in"].case(401, "a wrong password", role=None, body=body_of({"username": "admin", "password": PASSWORD}))
         yield known["create_token"].case(401, "nobody", role=None)
         yield known["patch_account"].case(

@@ -96,12 +96,14 @@ _OTHER: Final[dict[str, Any]] = {
     "create_team": {"slug": "once"},
     "create_account": {"username": "once"},
     "create_token": {"name": "once"},
+    "create_webhook": {"description": "once"},
 }
 _ELSE: Final[dict[str, Any]] = {
     "create_employee": {"username": "twice"},
     "create_team": {"slug": "twice"},
     "create_account": {"username": "twice"},
     "create_token": {"name": "twice"},
+    "create_webhook": {"description": "twice"},
 }
 
 

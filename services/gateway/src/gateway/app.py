@@ -23,6 +23,7 @@ from gateway.errors import NotLoggedIn
 from gateway.follower import AUTHOR, make_follower
 from gateway.forward import Forwarder
 from gateway.limits import Limits, Rates
+from gateway.outlets import Outlets
 from gateway.passwords import Passwords
 from gateway.resilience import RESPECTED, TRY_SHARE, Calls, Figures
 from gateway.revocations import InDatabase, InRedis, Revocations
@@ -66,6 +67,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
     follower = make_follower(settings, db, bearers["employees"], log)
     forwards = {name: Forwarder(calls[name], name, bearers[name]) for name in UPSTREAMS}
     edge = GatewayEdge(sessions, tokens, limits, forwards, _policies(settings), log)
+    outlets = Outlets(settings, db, bearers, log)
     app = create_service(
         "gateway",
         settings,
@@ -73,7 +75,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
         description=DESCRIPTION,
         identify=_caller,
         checks={"database": db.ping, **({} if redis is None else {"redis": partial(redis.execute_command, "PING")})},
-        details={"employees": follower.report},
+        details={"employees": follower.report, **outlets.details},
         session_interface=cookies,
         middleware=edge.before,
         contract=CONTRACT,
@@ -83,9 +85,20 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
     )
     _harden_cookie(app)
     edge.table = Table(routes_of(_own_routes(app)))
-    parts = Parts(services["employees"], services["teams"], sessions, tokens, revocations, _hashing(settings), limits, cookies.conceal, log)
+    parts = Parts(
+        services["employees"],
+        services["teams"],
+        sessions,
+        tokens,
+        revocations,
+        _hashing(settings),
+        limits,
+        outlets,
+        cookies.conceal,
+        log,
+    )
     app.extensions.update({EXTENSION: parts, "follower": follower})
-    for figures in (Figures(calls), limits, follower):
+    for figures in (Figures(calls), limits, follower, *outlets.figures):
         app.extensions["metrics"].registry.register(figures)
     _live(app, db, parts, settings, redis)
     return app
@@ -98,8 +111,10 @@ def _live(app: Quart, db: Database, parts: Parts, settings: Settings, redis: Red
     async def prepare() -> None:
         await ensure_admin(db, parts.passwords, settings)
         await parts.passwords.warm()
+        await parts.outlets.start()
 
     async def finish() -> None:
+        await parts.outlets.stop()
         for credentials in (parts.sessions, parts.tokens):
             await credentials.close()
         parts.passwords.close()

@@ -37,6 +37,19 @@ class Settings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields
     origins: tuple[str, ...] = ()
     admin_password_file: str = "var/admin-password"  # noqa: S105 - a path
     pool_size: Annotated[int, Meta(ge=1, le=1_000)] = 80
+    feed_streams: Annotated[int, Meta(ge=1, le=100_000)] = 1_000
+    """How many readers one process streams changes to at a time."""
+    nats_url: str = ""
+    """nats://host:port, several with commas: where changes are relayed to. Empty: nowhere."""
+    nats_stream: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "ROSTER"
+    nats_subject: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$", max_length=100)] = "roster"
+    """What the subjects of relayed changes begin with."""
+    webhook_private: bool = False
+    """Whether webhooks may be delivered to private addresses, and over http."""
+    webhook_attempts: Annotated[int, Meta(ge=1, le=1_000)] = 20
+    """After so many failures in a row a webhook is disabled."""
+    webhook_retry: Annotated[float, Meta(gt=0, le=3600)] = 5.0
+    """Seconds before the second attempt; each further pause is twice as long, up to an hour."""
     connect_timeout_ms: Annotated[int, Meta(ge=10, le=10_000)] = 250
     upstream_requests: Places = 64
     upstream_transfers: Places = 16
@@ -96,6 +109,12 @@ def _limit_faults(settings: Settings) -> list[str]:
     if settings.pool_size < needed:
         return [f"GATEWAY_POOL_SIZE: at least {needed} are needed: a connection for each of the requests and transfers under way"]
     return []
+
+
+def _nats_faults(settings: Settings) -> list[str]:
+    parts = [urlsplit(text) for text in settings.nats_url.replace(",", " ").split()]
+    good = all(part.scheme in ("nats", "tls") and part.hostname for part in parts)
+    return [] if good else ["GATEWAY_NATS_URL: an address is not nats://host:port or tls://host:port"]
 
 
 def _address_faults(settings: Settings) -> list[str]:

@@ -80,6 +80,10 @@ class Credentials(Generic[G]):
         """Whether it has not ended by itself."""
         raise NotImplementedError
 
+    async def lasts(self, grant: G) -> bool:
+        """Whether it is in force, by the database; that one asks is no use of it. Raises StoreError."""
+        raise NotImplementedError
+
     def _account_of(self, shown: bytes) -> int | None:
         """Whose it says that it is, where that can be known without asking."""
         return None

@@ -8,16 +8,18 @@ Problem
 ├── Forbidden 403
 │   ├── CrossSite             another site's page asks
 │   └── NeedsSession          a token asks for what only someone who is logged in may do
+├── Gone 410
+│   └── FeedRestored          a service was restored since the cursor: with the cursor to go on with
 ├── BadGateway 502            a service gave an answer that can't be used
 ├── Overloaded 503
 │   └── ServiceUnavailable    a service, or the gateway's own store, can't be asked; with Retry-After
 └── UpstreamTimeout 504       a service did not answer in time
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from shared.errors import Forbidden, Overloaded, Unauthorized
+from shared.errors import Forbidden, Gone, Overloaded, Unauthorized
 
 CHALLENGE: Final = 'Session realm="roster", Bearer realm="roster"'
 
@@ -53,6 +55,22 @@ class CrossSite(Forbidden):
 class NeedsSession(Forbidden):
     def __init__(self) -> None:
         super().__init__("This is for someone who is logged in: a token can't do it.")
+
+
+class FeedRestored(Gone):
+    """`resume` is the cursor to go on with, once what is kept of `services` was dropped."""
+
+    slug = "feed-restored"
+
+    def __init__(self, services: Sequence[str], resume: str) -> None:
+        names = " and ".join(services)
+        super().__init__(
+            f"This cursor is from before {names} was restored from a backup. Drop what you keep of {names} and go on after the cursor in "
+            "`resume`, which reads the feed of each from its beginning; or drop everything and read without a cursor.",
+            services=[*services],
+            resume=resume,
+        )
+        self.resume = resume
 
 
 class ServiceUnavailable(Overloaded):

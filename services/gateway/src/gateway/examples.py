@@ -75,12 +75,53 @@ research,ada,lead,2024-03-01
 engines,grace,member,2024-03-01
 """
 
+_FIRST: Final = {
+    "specversion": "1.0",
+    "id": "42b7f747d40157af.1",
+    "source": "/employees",
+    "type": "roster.employee.created",
+    "subject": "employee/1",
+    "time": _WHEN,
+    "recordversion": 1,
+    "actor": "account:1",
+    "requestid": "0f28fbe15a35cdf45ce996ce293a9d60",
+    "datacontenttype": "application/json",
+    "data": _ADA,
+    "cursor": "42b7f747d40157af.1~-",
+}
+_HOOK: Final = {
+    "id": 1,
+    "url": "https://hooks.example.org/roster",
+    "description": "Mailing lists",
+    "entities": ["membership", "team"],
+    "enabled": True,
+    "reason": None,
+    "version": 1,
+    **_TIMES,
+}
+_SECRET: Final = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD5sSYspob7oE="  # noqa: S105 - an example
+_DELIVERY: Final = {
+    "id": 1,
+    "message_id": "msg_9f3a52c1d0e84b76",
+    "type": "roster.webhook.test",
+    "subject": "webhook/1",
+    "attempt": 1,
+    "at": _WHEN,
+    "delivered": False,
+    "status": None,
+    "error": "[Errno -2] Name or service not known",
+    "duration_ms": 12,
+}
+
 EXAMPLES: Final = {
     "readyz": Example(
         answer={
             "status": "ready",
             "checks": {"database": "ok"},
-            "details": {"employees": {"status": "following", "seconds_since_success": 0.3, "lag_seconds": 0.0}},
+            "details": {
+                "employees": {"status": "following", "seconds_since_success": 0.3, "lag_seconds": 0.0},
+                "webhooks": {"status": "standing by", "webhooks": 0, "failing": 0},
+            },
         },
         excerpt=True,
     ),
@@ -200,5 +241,26 @@ EXAMPLES: Final = {
         answer={"intact": True, "employees": _INTACT, "gateway": _INTACT, "teams": _INTACT},
         excerpt=True,
     ),
+    "list_changes": Example(query={"after": "-~-", "entity": ["employee"], "limit": 1}, answer=[_FIRST]),
+    "create_webhook": Example(
+        headers={"Idempotency-Key": "tell-the-lists"},
+        body={"url": _HOOK["url"], "description": "Mailing lists", "entities": ["team", "membership"]},
+        status=201,
+        answer={**_HOOK, "secret": _SECRET},
+    ),
+    "list_webhooks": Example(answer={"items": [_HOOK], "next": None}),
+    "get_webhook": Example(path={"webhook_id": 1}, answer=_HOOK),
+    "patch_webhook": Example(
+        path={"webhook_id": 1},
+        headers={"If-Match": '"1"'},
+        body={"entities": ["team"], "enabled": True},
+        answer={**_HOOK, "entities": ["team"], "version": 2},
+    ),
+    "rotate_webhook_secret": Example(path={"webhook_id": 1}, answer={"secret": _SECRET, "previous_until": _WHEN}),
+    "test_webhook": Example(path={"webhook_id": 1}, answer=_DELIVERY, excerpt=True),
+    "list_webhook_deliveries": Example(
+        path={"webhook_id": 1}, query={"limit": 1}, answer={"items": [_DELIVERY], "next": None}, excerpt=True
+    ),
+    "delete_webhook": Example(path={"webhook_id": 1}, status=204),
     "log_out": Example(status=204),
 }

@@ -93,3 +93,69 @@ links = Table(
 Index("ix_links_employee_id", links.c.employee_id)
 
 follower = follower_table(metadata)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", exact_text(), primary_key=True),
+    Column("holder", Text, nullable=False),  # a random name of the process
+    Column("until", exact_text(), nullable=False),
+)
+
+relayed = Table(
+    "relayed",
+    metadata,
+    Column("stream", exact_text(), primary_key=True),
+    Column("cursor", Text, nullable=False),  # of the merged feed, after the last event that the stream has acknowledged
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("url", Text, nullable=False),
+    Column("description", Text),
+    Column("entities", Text, nullable=False),  # with commas
+    Column("enabled", Boolean, nullable=False),
+    Column("reason", Text),  # why it was disabled
+    Column("version", Integer, nullable=False),
+    Column("created_at", exact_text(), nullable=False),
+    Column("updated_at", exact_text(), nullable=False),
+)
+
+webhooks_versions = versions(webhooks)
+
+webhook_secrets = Table(  # beside the versions, so that none outlives its use
+    "webhook_secrets",
+    metadata,
+    Column("webhook_id", BigInteger, ForeignKey("webhooks.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("secret", Text, nullable=False),
+    Column("previous", Text),
+    Column("previous_until", exact_text()),
+)
+
+webhook_progress = Table(
+    "webhook_progress",
+    metadata,
+    Column("webhook_id", BigInteger, ForeignKey("webhooks.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("cursor", Text, nullable=False),  # of the merged feed, after the last event that was delivered
+    Column("failures", Integer, nullable=False),  # attempts in a row that failed
+    Column("next_at", exact_text()),  # not before then; null is at once
+)
+
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("webhook_id", BigInteger, ForeignKey("webhooks.id", ondelete="CASCADE"), nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("at", exact_text(), nullable=False),
+    Column("delivered", Boolean, nullable=False),
+    Column("status", Integer),  # what the receiver answered; null when nothing came
+    Column("error", Text),
+    Column("duration_ms", Integer, nullable=False),
+)
+Index("ix_webhook_deliveries_webhook_id", webhook_deliveries.c.webhook_id, webhook_deliveries.c.id)

@@ -118,6 +118,10 @@ class Sessions(Credentials[Session]):
     def _lasts(self, grant: Session, used: float, now: float) -> bool:
         return now < grant.until and now - used < self._idle
 
+    async def lasts(self, grant: Session) -> bool:
+        row = await store.find_session(self._db, grant.digest)
+        return row is not None and self._in_force(row, grant.claims, seconds(row.seen_at), self._clock())
+
     def _account_of(self, shown: bytes) -> int | None:
         claims = self._cookies.claims(shown)
         return claims.get("account") if claims else None

@@ -55,6 +55,10 @@ class Tokens(Credentials[TokenGrant]):
     def _lasts(self, grant: TokenGrant, used: float, now: float) -> bool:
         return grant.ends is None or now < grant.ends
 
+    async def lasts(self, grant: TokenGrant) -> bool:
+        row = await store.find_token(self._db, grant.digest)
+        return row is not None and not row.disabled and self._lasts(grant, 0.0, self._clock())
+
     def _noted(self, digest: str, at: str) -> Unit:
         return store.note_used(digest, at)
 

@@ -1,5 +1,7 @@
 """What is known of employees: events applied once, in one unit with the cursor, and memberships ended."""
 
+import itertools
+import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -120,3 +122,57 @@ async def test_a_new_reading_buries_whom_it_does_not_meet(db: Database, add_team
     assert await members_of(db, team, active_only=False) == [1, 4], "nobody ever knew of 4"
     assert await db.all(EVERYONE) == [(1, "active", False), (2, "active", True), (3, "active", False)]
     assert await db.all(FOLLOWER) == [("employees", "2", 2, True)]
+
+
+def history(chance: random.Random) -> list[Person]:
+    """What happens to five people, in order: each is hired, changes now and then, and may leave for good."""
+    events: list[Person] = []
+    here = dict.fromkeys(range(1, 6), False)
+    for seq in range(1, chance.randrange(8, 30)):
+        if not here:
+            break
+        employee = chance.choice(sorted(here))
+        if here[employee] and chance.random() < 0.2:
+            del here[employee]
+            events.append(deleted(employee, seq))
+        else:
+            here[employee] = True
+            events.append(active(employee, seq, status=chance.choice(["active", "inactive"])))
+    return events
+
+
+def delivered(events: list[Person], chance: random.Random) -> list[list[Person]]:
+    """Each event at least once, some more often, in any order, in batches of any size."""
+    some = [*events, *chance.choices(events, k=chance.randrange(len(events)))]
+    chance.shuffle(some)
+    batches = []
+    while some:
+        size = chance.randrange(1, 8)
+        batches.append(some[:size])
+        del some[:size]
+    return batches
+
+
+async def test_whatever_is_delivered_twice_or_late_ends_as_in_order(db: Database, add_team: AddTeam, join: Join) -> None:
+    """Two groups of people with one history: the second's comes in disorder."""
+    chance = random.Random(5)
+    cursors = itertools.count(1)
+    for number in range(0, 400, 20):
+        orderly, other = await add_team(f"orderly-{number}"), await add_team(f"other-{number}")
+        for employee in range(1, 6):
+            await join(orderly, number * 100 + employee)
+            await join(other, number * 100 + 1000 + employee)
+        events = history(chance)
+        for batch, offset in [
+            *(([event], number * 100) for event in events),
+            *((batch, number * 100 + 1000) for batch in delivered(events, chance)),
+        ]:
+            moved = [replace(event, employee_id=event.employee_id + offset, username=f"u{event.employee_id + offset}") for event in batch]
+            await apply(db, *moved, cursor=f"e.{next(cursors)}")
+        everyone = {id_: "deleted" if gone else status for id_, status, gone in await db.all(EVERYONE)}
+        for employee in range(1, 6):
+            assert everyone.get(number * 100 + employee) == everyone.get(number * 100 + 1000 + employee), (number, employee)
+        for shown in (True, False):
+            assert [id_ - number * 100 for id_ in await members_of(db, orderly, shown)] == [
+                id_ - number * 100 - 1000 for id_ in await members_of(db, other, shown)
+            ]

@@ -91,6 +91,9 @@ REQUEST: Final[dict[str, Described]] = {
         example="handling=strict",
         words="With handling=strict, an error instead of an answer with parts missing (RFC 7240).",
     ),
+    "Last-Event-ID": _text(
+        longest=200, example="42b7f747d40157af.12~-", words="The id of the last event that a stream gave: it goes on after it."
+    ),
     "X-Request-Timeout-Ms": {
         "description": "How many milliseconds the caller will wait; what is not done by then is given up and answered with 504.",
         "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999},

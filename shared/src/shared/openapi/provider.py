@@ -19,6 +19,8 @@ from shared.openapi.schemas import Schemas
 from shared.operations import JSON_TYPE, PUBLIC, Limit, Operation, operation_of
 
 YAML_TYPE: Final = "application/yaml"
+EVENT_STREAM: Final = "text/event-stream"
+AS_EVENTS: Final = {"type": "string", "format": "binary", "description": "Server-sent events without an end."}
 BODY: Final = (408, 413, 415, 422)
 BEFORE: Final = (404, 405)
 """Answered where there is no operation: an unknown path, another method."""
@@ -181,7 +183,7 @@ def _content(found: Operation, schemas: Schemas, status: int, kind: Any) -> Desc
     if "form" in found.told and kind is bytes:
         schema["x-row"] = schemas.of(found.told["form"])
     types = (*found.response_types, YAML_TYPE) if _in_two_forms(found) else found.response_types
-    return {"content": {media_type: {"schema": schema} for media_type in types}}
+    return {"content": {media_type: {"schema": AS_EVENTS if media_type == EVENT_STREAM else schema} for media_type in types}}
 
 
 def _body(found: Operation, schemas: Schemas) -> Described:

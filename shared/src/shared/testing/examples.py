@@ -14,7 +14,7 @@ Send = Callable[[str, str, bytes | None, dict[str, str]], Awaitable[tuple[int, b
 """Sends method, target, body and headers; gives status and body."""
 
 _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
-_EACH_TIME: Final = ("actor", "actor_name", "requestid", "request_id", "digest", "hash")
+_EACH_TIME: Final = ("actor", "actor_name", "requestid", "request_id", "digest", "hash", "cursor", "secret")
 
 
 def operations(document: Document) -> Iterator[tuple[str, str, Mapping[str, Any]]]:

@@ -24,5 +24,4 @@ blueprint = Blueprint("changes", __name__)
 )
 async def list_changes(query: ChangesQuery) -> Response:
     """Changes after an event, as a batch of CloudEvents; with `wait`, answers when there is one."""
-    events = await FEED_OF_EMPLOYEES.read(database(), query.after, query.limit, query.wait)
-    return respond(events, media_type=MEDIA_TYPE)
+    return respond(await FEED_OF_EMPLOYEES.answer(database(), query), media_type=MEDIA_TYPE)

@@ -1,7 +1,7 @@
 """The services, as the gateway sees them: which operations it uses, how it asks, and what it takes for an answer."""
 
 from gateway.clients.answers import Employee, ExportedMembership, Member, Membership, Page, Person, Placed, Staff, StaffState, Team
-from gateway.clients.feed import feed_of_employees
+from gateway.clients.feeds import feed_of_employees
 from gateway.clients.rules import EMPLOYEES, TEAMS, UPSTREAMS, Rule, public_rules
 from gateway.clients.upstream import Ask, Instant, Reply, Upstream
 

@@ -84,6 +84,15 @@ class ExportedMembership(Struct, frozen=True):
     since: str
 
 
+class Head(Struct, frozen=True):
+    """What the gateway reads of an event of a feed."""
+
+    id: str
+    type: str
+    subject: str
+    time: str
+
+
 class Page(Struct, Generic[Kind], frozen=True):
     """One page of a list."""
 

@@ -1,22 +1,21 @@
 """The operations of the services that the gateway uses, as werkzeug rules under their owners' names.
 
 A rule is an address, a policy (who may ask, how often, how long it may take, in which lane, whether the public reaches it straight
-through), and all that the gateway itself uses of the operation. `tests/contract/test_links.py` proves every rule against the service
-that owns it.
+through), and all that the gateway itself uses of the operation. `tests/contract/test_links.py` proves every rule against the service that
+owns it.
 """
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from gateway.clients.answers import Employee, ExportedMembership, Membership, Page, Person, Placed, Staff, StaffState, Team
+from gateway.clients.answers import Employee, ExportedMembership, Head, Membership, Page, Person, Placed, Staff, StaffState, Team
 from gateway.resilience import LaneName
 from shared.audit import VERIFY_BUDGET, AuditCheck, AuditPage
 from shared.feed import BUDGET
 from shared.feedclient import ASKS, Event
-from shared.operations import ADMIN, READ, WRITE, Limit, Policy
-from shared.operations import FEED as OF_FEEDS
+from shared.operations import ADMIN, FEED, READ, WRITE, Limit, Policy
 from shared.transfers import ImportReport
 
 TRANSFER: Final = math.inf
@@ -53,10 +52,17 @@ class Rule:
     limit: Limit = Limit.CALLER
 
 
-FEED: Final = Rule(
-    name="list_changes", path="/v1/changes", allow=OF_FEEDS, public=False, asks=ASKS, reads=(list[Event[StaffState]],), budget=BUDGET
+CHANGES: Final = Rule(
+    name="list_changes",
+    path="/v1/changes",
+    allow=FEED,
+    public=False,
+    asks=(*ASKS, "last"),
+    reads=(list[Head],),
+    budget=BUDGET,
+    lane="feeds",
 )
-"""Read by a client of its own (`clients.feed`), which waits for news."""
+"""The feed of a service: the public reads both as one, at the gateway, and clients of its own read it for that."""
 AUDIT: Final = (
     Rule(
         name="list_audit",
@@ -79,6 +85,7 @@ AUDIT: Final = (
 """What every service has for its log."""
 
 EMPLOYEES: Final = (
+    CHANGES,
     Rule(
         name="list_employees",
         path="/v1/employees",
@@ -101,11 +108,12 @@ EMPLOYEES: Final = (
     Rule(name="list_employee_history", path="/v1/employees/<int:employee_id>/history"),
     Rule(name="import_employees", path="/v1/employees/import", method="POST", allow=WRITE, budget=TRANSFER, lane="transfers"),
     Rule(name="export_employees", path="/v1/employees/export", budget=TRANSFER, lane="transfers"),
-    FEED,
+    replace(CHANGES, reads=(list[Head], list[Event[StaffState]])),
     *AUDIT,
 )
 
 TEAMS: Final = (
+    CHANGES,
     Rule(name="list_teams", path="/v1/teams", asks=("as_of", "id", "limit", "q"), reads=(Page[Team],)),
     Rule(name="create_team", path="/v1/teams", method="POST", allow=WRITE),
     Rule(name="get_team", path="/v1/teams/<int:team_id>", detour="expand", asks=("as_of",), reads=(Team,)),

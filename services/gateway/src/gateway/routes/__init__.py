@@ -1,14 +1,16 @@
 """The gateway's own endpoints."""
 
-from gateway.routes import accounts, audit, directory, memberships, session, sessions, tokens
+from gateway.routes import accounts, audit, changes, directory, memberships, session, sessions, tokens, webhooks
 
 BLUEPRINTS = (
     session.blueprint,
     sessions.blueprint,
     tokens.blueprint,
     accounts.blueprint,
+    changes.blueprint,
     directory.blueprint,
     memberships.blueprint,
+    webhooks.blueprint,
     audit.blueprint,
 )
 

@@ -13,10 +13,11 @@ from gateway.edge.deadlines import for_services
 from gateway.edge.proxies import counted_as
 from gateway.errors import NeedsSession, NotLoggedIn, ServiceUnavailable
 from gateway.limits import Limits
+from gateway.outlets import Outlets
 from gateway.passwords import Passwords
 from gateway.revocations import Revocations
 from gateway.sessions import Session, Sessions
-from gateway.tokens import Tokens
+from gateway.tokens import TokenGrant, Tokens
 from gateway.views import Joined
 from shared.context import caller, exchange
 from shared.errors import Forbidden, Problem
@@ -38,6 +39,7 @@ class Parts:
     revocations: Revocations
     passwords: Passwords
     limits: Limits
+    outlets: Outlets
     conceal: Callable[[str], str]
     """A keyed digest: equal for equal texts, and useless to whoever lacks the key."""
     log: Any
@@ -92,6 +94,11 @@ def session() -> Session:
     if not isinstance(found, Session):
         raise NeedsSession
     return found
+
+
+async def lasts(found: Grant) -> bool:
+    """Whether a session or token is still in force, by the database. Raises StoreError."""
+    return await (gateway().sessions.lasts(found) if isinstance(found, Session) else gateway().tokens.lasts(cast("TokenGrant", found)))
 
 
 def account_asked(account_id: int | None) -> int:

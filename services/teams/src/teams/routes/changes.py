@@ -18,5 +18,4 @@ changes = Blueprint("changes", __name__, url_prefix="/v1")
 )
 async def list_changes(query: ChangesQuery) -> Response:
     """The changes after one, as a batch of CloudEvents; an event's id is the cursor to go on with. Waits for the next one if told to."""
-    events = await FEED_OF_TEAMS.read(database(), query.after, query.limit, query.wait)
-    return respond(events, media_type=MEDIA_TYPE)
+    return respond(await FEED_OF_TEAMS.answer(database(), query), media_type=MEDIA_TYPE)

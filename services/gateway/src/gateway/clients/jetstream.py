@@ -1,0 +1,84 @@
+"""A stream of NATS JetStream, as the relay writes to it."""
+
+from typing import Any, Final
+
+import nats
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from nats.js.api import StorageType, StreamConfig
+from nats.js.errors import NotFoundError
+
+CURSOR: Final = "Roster-Cursor"
+MESSAGE_ID: Final = "Nats-Msg-Id"
+MEDIA_TYPE: Final = "application/cloudevents+json"
+WITHIN: Final = 5.0
+"""Seconds for the server to answer, and for a connection to be made."""
+
+WINDOW: Final = 600.0
+"""Seconds for which a stream that is made here knows a message again. Beyond it, the relay looks what the stream's last message was."""
+
+
+class StreamFault(Exception):
+    """The stream can't be written to at the moment; the message says why."""
+
+
+class EventStream:
+    """The stream `name` on the server at `url`; subjects begin with `prefix`. Making one connects to nothing."""
+
+    def __init__(self, url: str, name: str, prefix: str) -> None:
+        self._servers = url.replace(",", " ").split()
+        self.name = name
+        self._prefix = prefix
+        self._client: Client | None = None
+        self._stream: JetStreamContext | None = None
+
+    async def open(self) -> str | None:
+        """Connect, make the stream if there is none, and tell the cursor of its last message; None when it has none. Raises StreamFault."""
+        await self.close()
+        try:
+            self._client = await nats.connect(
+                self._servers,
+                name="roster-relay",
+                connect_timeout=int(WITHIN),
+                allow_reconnect=False,
+                max_reconnect_attempts=1,
+                error_cb=_tell_nobody,
+            )
+            self._stream = self._client.jetstream(timeout=WITHIN)
+            return await self._last(self._stream)
+        except Exception as error:  # of a dozen kinds: its own, of the system, of asyncio
+            await self.close()
+            raise StreamFault(f"{type(error).__name__}: {error}") from error
+
+    async def publish(self, kind: str, body: bytes, *, message_id: str, cursor: str) -> bool:
+        """Write an event; returns once the stream has it, False when it had it before. Raises StreamFault."""
+        if self._stream is None:
+            raise StreamFault("there is no connection")
+        headers = {MESSAGE_ID: message_id, CURSOR: cursor, "Content-Type": MEDIA_TYPE}
+        try:
+            ack = await self._stream.publish(f"{self._prefix}.{kind}", body, timeout=WITHIN, stream=self.name, headers=headers)
+        except Exception as error:  # as above
+            raise StreamFault(f"{type(error).__name__}: {error}") from error
+        return not ack.duplicate
+
+    async def close(self) -> None:
+        """Cut the connection."""
+        client, self._client, self._stream = self._client, None, None
+        if client is not None and not client.is_closed:
+            await client.close()
+
+    async def _last(self, stream: JetStreamContext) -> str | None:
+        try:
+            await stream.stream_info(self.name)
+        except NotFoundError:
+            subjects = [f"{self._prefix}.>"]
+            await stream.add_stream(StreamConfig(name=self.name, subjects=subjects, storage=StorageType.FILE, duplicate_window=WINDOW))
+        try:
+            message = await stream.get_last_msg(self.name, f"{self._prefix}.>")
+        except NotFoundError:
+            return None
+        return str((message.headers or {}).get(CURSOR, ""))
+
+
+async def _tell_nobody(error: Any) -> None:
+    """What goes wrong comes out of the call that it concerns; the library would print it besides."""

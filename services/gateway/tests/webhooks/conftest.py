@@ -1,0 +1,60 @@
+"""A gateway that delivers to receivers on this machine."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pytest
+import pytest_asyncio
+
+from gateway.config import Settings
+from shared.testing.serving import serving
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Quick to try again, and to give up."""
+    return msgspec.structs.replace(settings, webhook_private=True, webhook_retry=0.02, webhook_attempts=4)
+
+
+@dataclass
+class Receiver:
+    """Someone who receives. `answers` are the statuses to give first; after them, 204."""
+
+    url: str = ""
+    answers: list[int] = field(default_factory=list)
+    got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        body = b""
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        self.got.append(({name.decode(): value.decode() for name, value in scope["headers"]}, body))
+        status = self.answers.pop(0) if self.answers else 204
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the events that came, in order, repetitions included."""
+        return [msgspec.json.decode(body)["id"] for _, body in self.got]
+
+    async def becomes(self, ids: list[str]) -> None:
+        """Wait until these have come."""
+        async with asyncio.timeout(30):
+            while self.ids != ids:
+                assert self.ids == ids[: len(self.ids)], self.ids
+                await asyncio.sleep(0.02)
+
+
+@pytest_asyncio.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    found = Receiver()
+    async with serving(found, lifespan=False) as url:
+        found.url = f"{url}/hook"
+        yield found

@@ -1,0 +1,165 @@
+"""What webhooks get: all that they are to have, in order, signed, until they took it."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import time
+from typing import Any
+
+import msgspec
+
+from shared.testing.feeds import FakeFeed
+from shared.testing.serving import serving
+
+Feeds = dict[str, FakeFeed]
+
+
+async def create(admin: Any, url: str, **rest: Any) -> dict[str, Any]:
+    answer = await admin("POST", "/v1/webhooks", json={"url": url, **rest})
+    assert answer.status_code == 201, answer.text
+    made: dict[str, Any] = answer.json()
+    return made
+
+
+async def log(admin: Any) -> list[tuple[str, int, int | None]]:
+    """What was delivered, the oldest first: message, attempt, status."""
+    items = (await admin.get("/v1/webhooks/1/deliveries?limit=200")).json()["items"]
+    return [(one["message_id"], one["attempt"], one["status"]) for one in items[::-1]]
+
+
+async def until(admin: Any, **fields: Any) -> dict[str, Any]:
+    """Wait until the webhook has these."""
+    async with asyncio.timeout(30):
+        while True:
+            found: dict[str, Any] = (await admin.get("/v1/webhooks/1")).json()
+            if fields.items() <= found.items():
+                return found
+            await asyncio.sleep(0.02)
+
+
+async def test_changes_from_then_on_come_in_order_and_signed(feeds: Feeds, admin: Any, receiver: Any) -> None:
+    feeds["employees"].add("employee", 1, "created")
+    made = await create(admin, receiver.url)
+    feeds["employees"].add("employee", 2, "created", time="10:00")
+    feeds["teams"].add("team", 1, "created", time="10:01")
+    feeds["employees"].add("employee", 2, "deleted", time="10:02")
+    await receiver.becomes(["e1.2", "t1.1", "e1.3"])
+    headers, body = receiver.got[0]
+    assert msgspec.json.decode(body) == {**feeds["employees"].events[1], "cursor": "e1.2~-"}
+    assert (headers["content-type"], headers["webhook-id"]) == ("application/cloudevents+json", "msg_e1_2")
+    assert abs(int(headers["webhook-timestamp"]) - time.time()) < 300
+    content = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    key = base64.b64decode(made["secret"].removeprefix("whsec_"))
+    assert headers["webhook-signature"] == "v1," + base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode()
+
+
+async def test_a_replay_begins_at_the_beginning(feeds: Feeds, admin: Any, receiver: Any) -> None:
+    feeds["employees"].add("employee", 1, "created")
+    await create(admin, receiver.url, replay=True)
+    await receiver.becomes(["e1.1"])
+
+
+async def test_a_failure_is_repeated_and_holds_up_what_follows(feeds: Feeds, admin: Any, receiver: Any) -> None:
+    receiver.answers = [500, 302, 429]
+    await create(admin, receiver.url)
+    for number in range(1, 4):
+        feeds["employees"].add("employee", number)
+    await receiver.becomes(["e1.1", "e1.1", "e1.1", "e1.1", "e1.2", "e1.3"])
+    assert len({headers["webhook-id"] for headers, _ in receiver.got[:4]}) == 1
+    assert (await log(admin))[:5] == [
+        ("msg_e1_1", 1, 500),
+        ("msg_e1_1", 2, 302),
+        ("msg_e1_1", 3, 429),
+        ("msg_e1_1", 4, 204),
+        ("msg_e1_2", 1, 204),
+    ]
+
+
+async def test_it_is_disabled_after_so_many_and_goes_on_where_it_was(feeds: Feeds, admin: Any, receiver: Any) -> None:
+    receiver.answers = [500] * 5
+    await create(admin, receiver.url)
+    for number in range(1, 4):
+        feeds["employees"].add("employee", number)
+    disabled = await until(admin, enabled=False)
+    assert disabled["reason"] == "4 attempts in a row failed; the last: the receiver answered 500"
+    seen = len(receiver.got)
+    await asyncio.sleep(0.3)
+    assert (len(receiver.got), seen) == (4, 4)
+    receiver.answers = []
+    enabled = (await admin("PATCH", "/v1/webhooks/1", json={"enabled": True})).json()
+    assert (enabled["enabled"], enabled["reason"]) == (True, None)
+    await receiver.becomes(["e1.1"] * 5 + ["e1.2", "e1.3"])
+
+
+async def test_a_receiver_that_is_gone_is_asked_no_more(feeds: Feeds, admin: Any, receiver: Any) -> None:
+    receiver.answers = [410]
+    await create(admin, receiver.url)
+    feeds["employees"].add("employee", 1)
+    assert "410" in (await until(admin, enabled=False))["reason"]
+    assert len(receiver.got) == 1
+
+
+async def test_only_what_is_wanted_comes_also_after_a_change_of_mind(feeds: Feeds, admin: Any, receiver: Any) -> None:
+    await create(admin, receiver.url, entities=["team"])
+    feeds["teams"].add("membership", 1)
+    feeds["teams"].add("team", 1)
+    feeds["employees"].add("employee", 1)
+    await receiver.becomes(["t1.2"])
+    await admin("PATCH", "/v1/webhooks/1", json={"entities": ["membership", "team"]})
+    feeds["teams"].add("membership", 1)
+    feeds["teams"].add("team", 1)
+    await receiver.becomes(["t1.2", "t1.3", "t1.4"])
+
+
+async def test_a_disabled_one_gets_nothing_and_a_deleted_one_no_more(feeds: Feeds, admin: Any, receiver: Any) -> None:
+    await create(admin, receiver.url)
+    await admin("PATCH", "/v1/webhooks/1", json={"enabled": False})
+    feeds["employees"].add("employee", 1)
+    await asyncio.sleep(1.5)
+    assert receiver.ids == []
+    await admin("PATCH", "/v1/webhooks/1", json={"enabled": True})
+    await receiver.becomes(["e1.1"])
+    await admin("DELETE", "/v1/webhooks/1")
+    feeds["employees"].add("employee", 2)
+    await asyncio.sleep(1.5)
+    assert receiver.ids == ["e1.1"]
+
+
+async def test_a_slow_one_holds_up_no_other(feeds: Feeds, admin: Any, receiver: Any) -> None:
+    async def silent(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    async with serving(silent, lifespan=False) as url:
+        await create(admin, url)
+        await create(admin, receiver.url)
+        for number in range(1, 6):
+            feeds["employees"].add("employee", number)
+        await receiver.becomes([f"e1.{number}" for number in range(1, 6)])
+        await admin("DELETE", "/v1/webhooks/1")
+        await asyncio.sleep(1.2)  # until its courier is dismissed
+
+
+async def test_a_rotated_secret_signs_beside_the_one_before(feeds: Feeds, admin: Any, receiver: Any) -> None:
+    old = (await create(admin, receiver.url))["secret"]
+    new = (await admin("POST", "/v1/webhooks/1/secret")).json()["secret"]
+    assert old != new
+    feeds["employees"].add("employee", 1)
+    await receiver.becomes(["e1.1"])
+    headers, body = receiver.got[0]
+    content = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    expected = [
+        "v1," + base64.b64encode(hmac.digest(base64.b64decode(key.removeprefix("whsec_")), content, hashlib.sha256)).decode()
+        for key in (new, old)
+    ]
+    assert headers["webhook-signature"].split(" ") == expected
+
+
+async def test_after_a_restore_the_feed_comes_from_its_beginning(feeds: Feeds, admin: Any, receiver: Any) -> None:
+    await create(admin, receiver.url)
+    feeds["employees"].add("employee", 1)
+    feeds["employees"].add("employee", 2)
+    await receiver.becomes(["e1.1", "e1.2"])
+    feeds["employees"].restore("e2", 1)
+    await receiver.becomes(["e1.1", "e1.2", "e2.1"])
