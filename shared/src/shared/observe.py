@@ -148,9 +148,19 @@ class Metrics:
         flight = Metric("http_requests_in_flight", "Requests that are being answered.", "gauge")
         flight.add_sample("http_requests_in_flight", {}, self.in_flight)
         yield flight
+        tasks = Metric("asyncio_tasks", "Tasks of the event loop.", "gauge")
+        tasks.add_sample("asyncio_tasks", {}, len(_tasks()))
+        yield tasks
 
     def text(self) -> bytes:
         return generate_latest(self.registry)
+
+
+def _tasks() -> set["asyncio.Task[Any]"]:
+    try:
+        return asyncio.all_tasks()
+    except RuntimeError:  # no loop runs: whoever asks, it is no scrape
+        return set()
 
 
 def _buckets(times: list[float]) -> Iterator[tuple[str, float]]:
