@@ -57,6 +57,7 @@ async def test_requests_are_counted_by_operation() -> None:
     assert 'http_requests_total{method="GET",operation="",status="200"} 1.0' in text
     assert 'http_request_duration_seconds_bucket{le="+Inf",operation=""} 1.0' in text
     assert "http_requests_in_flight 0" in text
+    assert "asyncio_tasks 1" in text
 
 
 async def test_a_trace_goes_on_and_a_broken_one_is_begun_anew() -> None:
