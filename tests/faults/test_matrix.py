@@ -32,8 +32,8 @@ PATIENCE = 30.0
 pytestmark = pytest.mark.timeout(300)
 Outcome = int | str
 """A status, or how the client saw its connection end."""
-GOOD = {200, 201}
-CUT = {"ReadError", "RemoteProtocolError", "WriteError"}
+GOOD: set[Outcome] = {200, 201}
+CUT: set[Outcome] = {"ReadError", "RemoteProtocolError", "WriteError"}
 NUMBERS = itertools.count()
 
 
