@@ -1,0 +1,50 @@
+"""``python -m tools.faults [SCENARIO …] [--quick] [--write]``."""
+
+import argparse
+import sys
+import traceback
+from pathlib import Path
+
+from tools.faults.scenarios import SCENARIOS
+from tools.faults.scene import QUICK, Broken, Figure, Missing, Scale, Scene
+
+
+def main() -> int:
+    """0 when nothing was broken, whether or not the machine was fast enough for every aim."""
+    options = _options()
+    scale = QUICK if options.quick else Scale()
+    broken = False
+    for name in options.scenarios or SCENARIOS:
+        print(f"{name:10}", end="", flush=True)
+        try:
+            with Scene(options.var.absolute() / name, scale) as scene:
+                figure = SCENARIOS[name](scene)
+        except Missing as missing:
+            print(f"left out: {missing}", flush=True)
+        except Exception as error:
+            broken = True
+            print(f"BROKEN    {str(error) or type(error).__name__}", flush=True)
+            if not isinstance(error, Broken):
+                traceback.print_exc()
+        else:
+            print(_told(figure), flush=True)
+    return int(broken)
+
+
+def _told(figure: Figure) -> str:
+    return f"{'reached' if figure.reached else 'missed':10}{figure.line}"
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="faults", description="Breaks things on purpose, and tells what became of the rest.")
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of {', '.join(SCENARIOS)}; all when none is named")
+    parser.add_argument("--quick", action="store_true", help="small and short: shows that the scenarios work, measures nothing")
+    parser.add_argument("--var", type=Path, default=Path("var/faults"), help="where databases and logs go; emptied first")
+    options = parser.parse_args()
+    if unknown := set(options.scenarios) - set(SCENARIOS):
+        parser.error(f"no such scenario: {', '.join(sorted(unknown))}")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

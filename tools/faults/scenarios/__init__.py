@@ -1,0 +1,19 @@
+"""The scenarios by name, in the order in which they run."""
+
+from collections.abc import Callable
+from typing import Final
+
+from tools.faults.scenarios import budget, kill, logins, matrix, overload, revoke, slow, stop, timing
+from tools.faults.scene import Figure, Scene
+
+SCENARIOS: Final[dict[str, Callable[[Scene], Figure]]] = {
+    "stop": stop.run,
+    "kill": kill.run,
+    "slow": slow.run,
+    "overload": overload.run,
+    "logins": logins.run,
+    "revoke": revoke.run,
+    "timing": timing.run,
+    "budget": budget.run,
+    "matrix": matrix.run,
+}
