@@ -5,6 +5,7 @@ import sys
 import traceback
 from pathlib import Path
 
+from tools.faults import report
 from tools.faults.scenarios import SCENARIOS
 from tools.faults.scene import QUICK, Broken, Figure, Missing, Scale, Scene
 
@@ -17,7 +18,7 @@ def main() -> int:
     for name in options.scenarios or SCENARIOS:
         print(f"{name:10}", end="", flush=True)
         try:
-            with Scene(options.var.absolute() / name, scale) as scene:
+            with Scene(options.var.absolute() / name, scale, write=options.write) as scene:
                 figure = SCENARIOS[name](scene)
         except Missing as missing:
             print(f"left out: {missing}", flush=True)
@@ -28,6 +29,8 @@ def main() -> int:
                 traceback.print_exc()
         else:
             print(_told(figure), flush=True)
+            if options.write:
+                report.write_figures({name: figure.line})
     return int(broken)
 
 
@@ -39,6 +42,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="faults", description="Breaks things on purpose, and tells what became of the rest.")
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of {', '.join(SCENARIOS)}; all when none is named")
     parser.add_argument("--quick", action="store_true", help="small and short: shows that the scenarios work, measures nothing")
+    parser.add_argument("--write", action="store_true", help=f"write what is found into {report.DOCUMENT}")
     parser.add_argument("--var", type=Path, default=Path("var/faults"), help="where databases and logs go; emptied first")
     options = parser.parse_args()
     if unknown := set(options.scenarios) - set(SCENARIOS):

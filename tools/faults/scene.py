@@ -54,11 +54,13 @@ class Missing(Exception):
 class Scene:
     """One scenario's folder and servers; leaving the block ends those."""
 
-    def __init__(self, folder: Path, scale: Scale) -> None:
+    def __init__(self, folder: Path, scale: Scale, *, write: bool = False) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         self.folder = folder
         self.scale = scale
+        self.write = write
+        """Whether what is found goes into the documentation."""
         self.stack = ExitStack()
 
     def __enter__(self) -> Self:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from tools.faults.scenarios import budget, kill, logins, matrix, overload, revoke, slow, stop, timing
+from tools.faults.scenarios import budget, kill, logins, matrix, modes, overload, revoke, slow, stop, timing
 from tools.faults.scene import Figure, Scene
 
 SCENARIOS: Final[dict[str, Callable[[Scene], Figure]]] = {
@@ -16,4 +16,5 @@ SCENARIOS: Final[dict[str, Callable[[Scene], Figure]]] = {
     "timing": timing.run,
     "budget": budget.run,
     "matrix": matrix.run,
+    "modes": modes.run,
 }
