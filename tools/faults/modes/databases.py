@@ -28,12 +28,12 @@ def disk_full(stage: Stage) -> None:
     before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, before[1]))
     stage.say("the disk of employees is full")
-    stage.patch("/v1/employees/1", PATCH, 503)
+    stage.patch("/v1/employees/1", '{"title": "Captain"}', 503)
     stage.curl("/v1/employees/1", 200)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
     stage.await_well()
     stage.say("there is room again")
-    stage.patch("/v1/employees/1", PATCH, 200)
+    stage.patch("/v1/employees/1", '{"title": "Captain"}', 200)
 
 
 def postgresql_restarted(stage: Stage) -> None:

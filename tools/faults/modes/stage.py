@@ -13,8 +13,10 @@ from tools.faults.scene import Broken, Scene
 
 SHOWN: Final = ("content-type", "retry-after", "allow", "location", "x-gateway-complete")
 """The headers that tell something of a failure; the others are left out."""
-LONGEST: Final = 320
-"""Characters of a body that are written down."""
+BEGIN, END = 110, 150
+"""Characters of a long body that are written down."""
+NOTABLE: Final = 0.25
+"""Seconds from which on it is told how long an answer took."""
 PATIENCE: Final = 30
 
 
@@ -66,7 +68,8 @@ class Stage:
         status = int(done.stdout.split()[1]) if done.stdout else 0
         if status not in statuses:
             raise Broken(f"{shown}: {status} instead of {statuses}: {done.stdout[-500:]}")
-        self._lines += [*_answer(done.stdout), *self._plain(done.stderr).splitlines(), f"# after {seconds:.1f} s", ""]
+        took = [f"# after {seconds:.1f} s"] if seconds >= NOTABLE else []
+        self._lines += [*_answer(done.stdout), *self._plain(done.stderr).splitlines(), *took, ""]
 
     def patch(self, path: str, text: str, *statuses: int, process: Process | None = None) -> None:
         """A write."""
@@ -93,9 +96,19 @@ class Stage:
 
 
 def _answer(text: str) -> list[str]:
-    """The status, the headers that tell something, and the beginning of the body."""
+    """The status, the headers that tell something, and of the body what is not said twice; nothing for no answer."""
+    if not text:
+        return []
     head, _, body = text.partition("\n\n")
     status, *headers = head.splitlines()
     kept = [header for header in headers if header.partition(":")[0].lower() in SHOWN]
-    body = body.strip()
-    return [status, *kept, "", body if len(body) <= LONGEST else f"{body[:LONGEST]}…"] if text else []
+    return [status, *kept, "", _shortened(body.strip())]
+
+
+def _shortened(body: str) -> str:
+    """A problem as far as its detail and its own members, anything else at its begin and its end."""
+    if body.startswith('{"type":'):
+        told, _, rest = body.partition(',"instance"')
+        _, _, more = rest.partition('"request_id":')
+        return f"{told},…{more.partition(',')[1]}{more.partition(',')[2] or '}'}"
+    return body if len(body) <= BEGIN + END else f"{body[:BEGIN]} … {body[-END:]}"
