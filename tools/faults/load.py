@@ -16,6 +16,7 @@ from shared.pool import Pool, PoolError
 TURN: Final = 0.002
 """Seconds between two looks at which requests are due."""
 PATIENCE: Final = 15.0
+"""Seconds that a request may take."""
 LOST: Final = 0
 """The status of a request that got no answer."""
 
@@ -46,10 +47,10 @@ Ask = Callable[[int], Request]
 class Load:
     """`rate` requests a second from a thread of its own while the block lasts, and for `most` seconds at most; then `samples` has them."""
 
-    def __init__(self, url: str, rate: float, ask: Ask, *, connections: int = 500, most: float = 300.0) -> None:
+    def __init__(self, url: str, rate: float, ask: Ask, *, connections: int = 500, most: float = 300.0, patience: float = PATIENCE) -> None:
         self.samples: list[Sample] = []
         self._url, self._rate, self._ask = url, rate, ask
-        self._connections, self._most = connections, most
+        self._connections, self._most, self._patience = connections, most, patience
         self._stop = threading.Event()
         self._thread = threading.Thread(target=lambda: uvloop.run(self._run()), name="load", daemon=True)
 
@@ -78,14 +79,14 @@ class Load:
         await pool.aclose()
 
     async def _send(self, pool: Pool, number: int, at: float) -> None:
-        status, error = await send(pool, self._ask(number))
+        status, error = await send(pool, self._ask(number), self._patience)
         self.samples.append(Sample(number, at, time.monotonic() - at, status, error))
 
 
-async def send(pool: Pool, request: Request) -> tuple[int, str]:
-    """The status of the whole answer, or LOST and why."""
+async def send(pool: Pool, request: Request, patience: float = PATIENCE) -> tuple[int, str]:
+    """The status of an answer that came whole within `patience` seconds, or LOST and why."""
     try:
-        deadline = asyncio.get_running_loop().time() + PATIENCE
+        deadline = asyncio.get_running_loop().time() + patience
         response = await pool.request(request.method, request.target, request.headers, request.body, deadline=deadline)
         await response.read()
     except PoolError as error:
