@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from tools.faults.scenarios import budget, kill, logins, matrix, modes, overload, revoke, slow, stop, timing
+from tools.faults.scenarios import budget, kill, logins, matrix, modes, overload, restart, revoke, rotate, slow, stop, timing
 from tools.faults.scene import Figure, Scene
 
 SCENARIOS: Final[dict[str, Callable[[Scene], Figure]]] = {
@@ -11,6 +11,8 @@ SCENARIOS: Final[dict[str, Callable[[Scene], Figure]]] = {
     "kill": kill.run,
     "slow": slow.run,
     "overload": overload.run,
+    "restart": restart.run,
+    "rotate": rotate.run,
     "logins": logins.run,
     "revoke": revoke.run,
     "timing": timing.run,

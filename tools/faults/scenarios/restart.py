@@ -1,0 +1,65 @@
+"""Restarts of each service under load, on a listening socket that a supervisor holds: nobody is refused, and no write happens twice."""
+
+import time
+
+import httpx
+
+from shared.testing.processes import Roster
+from tools.faults.directory import fill
+from tools.faults.load import Ask, Load, Request, Sample, get, percentile, post, statuses
+from tools.faults.scene import Broken, Figure, Scene
+
+SERVICES = ("EMPLOYEES", "TEAMS", "GATEWAY")
+LAME_DUCK = "2"
+"""Seconds, as by default; a Roster for tests has none."""
+WRITES = 5
+"""One request of so many is a write."""
+
+
+def run(scene: Scene) -> Figure:
+    roster = scene.roster({f"{name}_LAME_DUCK": LAME_DUCK for name in SERVICES} | {"GATEWAY_RATE_LIMIT": "0"})
+    services = (roster.employees, roster.teams, roster.gateway)
+    for service in services:
+        service.hold()
+    cookie = fill(roster)
+    begun = time.monotonic()
+    with Load(roster.gateway.url, scene.scale.rate, asks(cookie), most=1_800) as load:
+        for _ in range(scene.scale.restarts):
+            for service in services:
+                service.restart()
+    seconds = time.monotonic() - begun
+    gets, posts = ([sample for sample in load.samples if (sample.number % WRITES == 0) == write] for write in (False, True))
+    failed = [sample for sample in gets if sample.status != 200]
+    refused = [sample for sample in posts if sample.status != 201]
+    doubled = [sample for sample in refused if sample.status == 409]
+    if failed or doubled:
+        first = (failed + doubled)[0]
+        raise Broken(f"{len(failed)} failed GETs, {len(doubled)} doubled POSTs; the first: {first}")
+    _check_stored(roster, cookie, posts)
+    line = (
+        f"3 services restarted {scene.scale.restarts} times each in {seconds:,.0f} s under {scene.scale.rate:.0f} requests/s: {len(gets):,} GETs, "
+        f"0 failed, p99 {percentile(gets, 0.99) * 1e3:,.0f} ms; {len(posts):,} POSTs, 0 doubled, {statuses(s.status for s in posts)}"
+    )
+    return Figure(line, reached=not refused)
+
+
+def asks(cookie: str) -> Ask:
+    """Reads of both services, forwarded and joined, and writes; each write has a name and an idempotency key of its own."""
+    reads = ("/v1/employees/1", "/v1/teams/1", "/v1/employees/1?expand=teams", "/v1/employees?limit=5")
+
+    def ask(number: int) -> Request:
+        if number % WRITES == 0:
+            return post("/v1/employees", cookie, {"username": f"load{number}", "email": f"load{number}@roster.example"}, f"load-{number}")
+        return get(reads[number % WRITES - 1], cookie)
+
+    return ask
+
+
+def _check_stored(roster: Roster, cookie: str, posts: list[Sample]) -> None:
+    """Everybody whose POST was acknowledged is there. Twice nobody can be: usernames are unique."""
+    wanted = {f"load{sample.number}" for sample in posts if sample.status == 201}
+    with httpx.stream("GET", f"{roster.gateway.url}/v1/employees/export", headers={"Cookie": cookie}, timeout=60) as answer:
+        table = [line.split(",") for line in answer.iter_lines()]
+    column = table[0].index("username")
+    if lost := wanted - {row[column] for row in table[1:]}:
+        raise Broken(f"{len(lost)} acknowledged writes are lost, {min(lost)} among them")
