@@ -6,10 +6,15 @@ from dataclasses import dataclass
 
 from shared.testing.processes import Process
 from shared.testing.proxy import Down, Fault, Latency, Proxy, Way
+from tools.faults.load import Load, get
 from tools.faults.modes.stage import Stage
 
 HTML = b"<html>It works!</html>"
 PAGE = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: %d\r\n\r\n%b" % (len(HTML), HTML)
+CONNECTS = 5
+"""Refused connections that open a breaker."""
+FLOOD = 640.0
+"""Requests a second: 64 may be under way, so that some 210 are answered when each takes 0.3 s."""
 NOISE = b"\x16\x03\x01 what is this?\r\n\r\n"
 
 
@@ -74,6 +79,32 @@ def _rubbish(stage: Stage, proxy: Proxy, service: str, own: str, joined: str) ->
         stage.curl(joined, 200)
         stage.curl(joined, 502, options=("-H", "Prefer: handling=strict"))
     stage.await_well()
+
+
+def breaker_open(stage: Stage) -> None:
+    with stage.employees.fault(Down()):
+        for _ in range(CONNECTS):
+            stage.curl("/v1/employees/1", 503)
+            stage.take()
+        stage.say("employees has refused five connections in a row")
+        stage.metric("upstream_breaker_state", 'service="employees"')
+    stage.say("it is back, and is left alone for a few seconds more")
+    stage.curl("/v1/employees/1", 503)
+    stage.await_well()
+    stage.say("after that one request at a time tried it, and three were answered")
+    stage.curl("/v1/employees/1", 200)
+
+
+def overloaded(stage: Stage) -> None:
+    slowly = stage.employees.fault(Latency(0.3), "answers")
+    with slowly, Load(stage.roster.gateway.url, FLOOD, lambda number: get("/v1/employees/1", stage.cookie)):
+        stage.say("each answer of employees takes 0.3 s, and three times as many requests come as may be under way to it")
+        stage.curl("/v1/employees/1", 503, tries=30)
+        stage.curl("/v1/teams/1", 200)
+        stage.metric("upstream_refused", 'service="employees"')
+    stage.await_well()
+    stage.say("the flood is over")
+    stage.curl("/v1/employees/1", 200)
 
 
 @contextmanager

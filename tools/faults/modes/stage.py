@@ -57,19 +57,30 @@ class Stage:
         """What is done, as a comment."""
         self._lines.append(f"# {what}")
 
-    def curl(self, path: str, *statuses: int, process: Process | None = None, options: tuple[str, ...] = ()) -> None:
-        """Ask the gateway, or another one. Raises Broken when the status is none of those (0: nobody answers)."""
+    def curl(self, path: str, *statuses: int, process: Process | None = None, options: tuple[str, ...] = (), tries: int = 1) -> None:
+        """Ask the gateway, or another one; the last of so many tries is written down. Raises Broken when its status is none of those
+        (0: nobody answers)."""
         url = (process or self.roster.gateway).url + path
-        begun = time.monotonic()
-        done = self._run(["curl", "-sS", "-i", "-b", str(self._jar), *options, url], check=0 not in statuses)
-        seconds = time.monotonic() - begun
+        for _ in range(tries):
+            begun = time.monotonic()
+            done = self._run(["curl", "-sS", "-i", "-b", str(self._jar), *options, url], check=0 not in statuses)
+            seconds = time.monotonic() - begun
+            status = int(done.stdout.split()[1]) if done.stdout else 0
+            if status in statuses:
+                break
         shown = " ".join(part if re.fullmatch(r"[\w/:.-]+", part) else f"'{part}'" for part in (*options, url))
         self._lines.append(self._plain(f"$ curl -sS -i -b var/cookies {shown}"))
-        status = int(done.stdout.split()[1]) if done.stdout else 0
         if status not in statuses:
             raise Broken(f"{shown}: {status} instead of {statuses}: {done.stdout[-500:]}")
         took = [f"# after {seconds:.1f} s"] if seconds >= NOTABLE else []
         self._lines += [*_answer(done.stdout), *self._plain(done.stderr).splitlines(), *took, ""]
+
+    def metric(self, name: str, labels: str) -> None:
+        """Some of the gateway's figures."""
+        url = f"{self.roster.gateway.url}/metrics"
+        done = self._run(["curl", "-sS", url])
+        found = [line for line in done.stdout.splitlines() if line.startswith(name) and labels in line]
+        self._lines += [self._plain(f"$ curl -sS {url} | grep '^{name}' | grep '{labels}'"), *found, ""]
 
     def patch(self, path: str, text: str, *statuses: int, process: Process | None = None) -> None:
         """A write."""

@@ -9,8 +9,8 @@ from shared.identity import generate_key
 from shared.testing.processes import Process, Roster
 from tools.faults.directory import fill
 from tools.faults.load import Load, get, percentile, statuses
-from tools.faults.scene import Broken, Figure, Scene
 from tools.faults.scenarios.restart import LAME_DUCK, SERVICES
+from tools.faults.scene import Broken, Figure, Scene
 
 TARGETS = ("/v1/employees/1", "/v1/teams/1", "/v1/employees/1?expand=teams", "/v1/session")
 SESSION_KEY = "fedcba9876543210" * 4
@@ -39,7 +39,7 @@ def run(scene: Scene) -> Figure:
 
 
 def _rotate_session_keys(roster: Roster, cookies: list[str]) -> int:
-    """The new key behind the old one, so that every process takes it; then before it, so that it signs; at last, after new log-ins, alone."""
+    """The new key behind the old one, so that every process takes it; then before it, so that it signs; after new log-ins, alone."""
     old = roster.gateway.env["GATEWAY_SESSION_KEYS"]
     for keys in (f"{old},{SESSION_KEY}", f"{SESSION_KEY},{old}"):
         _restart(roster.gateway, GATEWAY_SESSION_KEYS=keys)
