@@ -30,9 +30,10 @@ class Scale:
     requests: int = 20
     """To be sent under each fault."""
     rounds: int = 5
+    lame_duck: int = 2
 
 
-QUICK = Scale(0.5, 1, 20, 0.5, 1.0, 0.5, 1, 20.0, 20, 3, 2, 2, 1)
+QUICK = Scale(0.5, 1, 20, 0.5, 1.0, 0.5, 1, 20.0, 20, 3, 2, 2, 1, 0)
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,14 @@ class Scene:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stack.close()
+
+    def held(self, env: Mapping[str, str] | None = None) -> Roster:
+        """As `roster`, with listening sockets that are held here, as a supervisor does it, and lame ducks, so that restarts refuse nobody."""
+        ducks = {f"{name}_LAME_DUCK": str(self.scale.lame_duck) for name in ("EMPLOYEES", "TEAMS", "GATEWAY")}
+        roster = self.roster({**ducks, **(env or {})})
+        for service in (roster.employees, roster.teams, roster.gateway):
+            service.hold()
+        return roster
 
     def roster(self, env: Mapping[str, str] | None = None, *, name: str = "roster") -> Roster:
         """The three services, not started."""

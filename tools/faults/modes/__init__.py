@@ -39,6 +39,16 @@ MODES: Final = (
     ),
     Mode("Teams answers rubbish", "The same the other way round.", services.teams_rubbish),
     Mode(
+        "A breaker is open",
+        "Who fails is left alone for a while: the gateway refuses at once, and `Retry-After` says when it is worth another try.",
+        services.breaker_open,
+    ),
+    Mode(
+        "The gateway is overloaded",
+        "Only so many requests are under way to a service; the others are refused at once, and those to other services do not notice.",
+        services.overloaded,
+    ),
+    Mode(
         "A database is locked", "Reads go on (WAL); a write waits for the lock as long as its request may take.", databases.database_locked
     ),
     Mode("A disk is full", "Writes are refused and leave nothing behind; reads go on.", databases.disk_full),

@@ -9,18 +9,13 @@ from tools.faults.directory import fill
 from tools.faults.load import Ask, Load, Request, Sample, get, percentile, post, statuses
 from tools.faults.scene import Broken, Figure, Scene
 
-SERVICES = ("EMPLOYEES", "TEAMS", "GATEWAY")
-LAME_DUCK = "2"
-"""Seconds, as by default; a Roster for tests has none."""
 WRITES = 5
 """One request of so many is a write."""
 
 
 def run(scene: Scene) -> Figure:
-    roster = scene.roster({f"{name}_LAME_DUCK": LAME_DUCK for name in SERVICES})  # RATE
+    roster = scene.held()
     services = (roster.employees, roster.teams, roster.gateway)
-    for service in services:
-        service.hold()
     cookie = fill(roster)
     begun = time.monotonic()
     with Load(roster.gateway.url, scene.scale.rate, asks(cookie), most=1_800) as load:

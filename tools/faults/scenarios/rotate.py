@@ -9,7 +9,6 @@ from shared.identity import generate_key
 from shared.testing.processes import Process, Roster
 from tools.faults.directory import fill
 from tools.faults.load import Load, get, percentile, statuses
-from tools.faults.scenarios.restart import LAME_DUCK, SERVICES
 from tools.faults.scene import Broken, Figure, Scene
 
 TARGETS = ("/v1/employees/1", "/v1/teams/1", "/v1/employees/1?expand=teams", "/v1/session")
@@ -17,9 +16,7 @@ SESSION_KEY = "fedcba9876543210" * 4
 
 
 def run(scene: Scene) -> Figure:
-    roster = scene.roster({f"{name}_LAME_DUCK": LAME_DUCK for name in SERVICES})
-    for service in (roster.employees, roster.teams, roster.gateway):
-        service.hold()
+    roster = scene.held()
     cookies = [fill(roster)]
     old = cookies[0]
     with Load(roster.gateway.url, scene.scale.rate / 4, lambda number: get(TARGETS[number % len(TARGETS)], cookies[-1]), most=600) as load:
