@@ -71,7 +71,7 @@ class Scene:
         self.stack.close()
 
     def held(self, env: Mapping[str, str] | None = None) -> Roster:
-        """As `roster`, with listening sockets that are held here, as a supervisor does it, and lame ducks, so that restarts refuse nobody."""
+        """As `roster`, with lame ducks and on listening sockets that are held here, as a supervisor does it: restarts refuse nobody."""
         ducks = {f"{name}_LAME_DUCK": str(self.scale.lame_duck) for name in ("EMPLOYEES", "TEAMS", "GATEWAY")}
         roster = self.roster({**ducks, **(env or {})})
         for service in (roster.employees, roster.teams, roster.gateway):
