@@ -42,7 +42,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="faults", description="Breaks things on purpose, and tells what became of the rest.")
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of {', '.join(SCENARIOS)}; all when none is named")
     parser.add_argument("--quick", action="store_true", help="small and short: shows that the scenarios work, measures nothing")
-    parser.add_argument("--write", action="store_true", help=f"write what is found into {report.DOCUMENT} (with --quick the transcripts alone)")
+    parser.add_argument("--write", action="store_true", help=f"write what is found into {report.DOCUMENT}, with --quick no figures")
     parser.add_argument("--var", type=Path, default=Path("var/faults"), help="where databases and logs go; emptied first")
     options = parser.parse_args()
     if unknown := set(options.scenarios) - set(SCENARIOS):
