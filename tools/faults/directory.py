@@ -10,16 +10,21 @@ PATIENCE = 60.0
 
 
 def fill(roster: Roster, people: int = 200) -> str:
-    """Start whatever does not run, bring people and a team of five in, and log in; the session's cookie."""
+    """Start the services, bring people and a team of five in, and log in; the session's cookie."""
     roster.start("employees", "teams", "gateway")
     cookie = roster.log_in()
-    with httpx.Client(base_url=roster.gateway.url, headers={"Cookie": cookie}, timeout=PATIENCE) as client:
+    bring_in(roster.gateway.url, cookie, people)
+    return cookie
+
+
+def bring_in(url: str, cookie: str, people: int = 200) -> None:
+    """People, and a team of five, through the gateway."""
+    with httpx.Client(base_url=url, headers={"Cookie": cookie}, timeout=PATIENCE) as client:
         rows = "username,email,display_name\n" + "".join(f"person{n},person{n}@roster.example,Person {n}\n" for n in range(1, people + 1))
         client.post("/v1/employees/import", content=rows, headers={"Content-Type": "text/csv"}).raise_for_status()
         client.post("/v1/teams", json={"slug": "crew", "name": "Crew"}).raise_for_status()
         for employee_id in range(1, min(people, 5) + 1):
             client.put(f"/v1/teams/1/members/{employee_id}", json={"role": "member"}).raise_for_status()
-    return cookie
 
 
 def await_well(roster: Roster, cookie: str) -> None:

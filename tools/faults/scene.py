@@ -31,9 +31,10 @@ class Scale:
     """To be sent under each fault."""
     rounds: int = 5
     lame_duck: int = 2
+    """As by default."""
 
 
-QUICK = Scale(0.5, 1, 20, 0.5, 1.0, 0.5, 1, 20.0, 20, 3, 2, 2, 1, 0)
+QUICK = Scale(0.5, 1, 20, 0.5, 1.0, 0.5, 1, 20.0, 20, 3, 2, 2, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -69,14 +70,6 @@ class Scene:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stack.close()
-
-    def held(self, env: Mapping[str, str] | None = None) -> Roster:
-        """As `roster`, with lame ducks and on listening sockets that are held here, as a supervisor does it: restarts refuse nobody."""
-        ducks = {f"{name}_LAME_DUCK": str(self.scale.lame_duck) for name in ("EMPLOYEES", "TEAMS", "GATEWAY")}
-        roster = self.roster({**ducks, **(env or {})})
-        for service in (roster.employees, roster.teams, roster.gateway):
-            service.hold()
-        return roster
 
     def roster(self, env: Mapping[str, str] | None = None, *, name: str = "roster") -> Roster:
         """The three services, not started."""

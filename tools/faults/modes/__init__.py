@@ -47,6 +47,7 @@ MODES: Final = (
         "The gateway is overloaded",
         "Only so many requests are under way to a service; the others are refused at once, and those to other services do not notice.",
         services.overloaded,
+        alone=True,
     ),
     Mode(
         "A database is locked", "Reads go on (WAL); a write waits for the lock as long as its request may take.", databases.database_locked

@@ -13,8 +13,8 @@ HTML = b"<html>It works!</html>"
 PAGE = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: %d\r\n\r\n%b" % (len(HTML), HTML)
 CONNECTS = 5
 """Refused connections that open a breaker."""
-FLOOD = 640.0
-"""Requests a second: 64 may be under way, so that some 210 are answered when each takes 0.3 s."""
+PLACES, TAKES = 8, 0.1
+"""Requests that may be under way to a service, and seconds of each: so many fill them that any machine can send three times as many."""
 NOISE = b"\x16\x03\x01 what is this?\r\n\r\n"
 
 
@@ -96,12 +96,14 @@ def breaker_open(stage: Stage) -> None:
 
 
 def overloaded(stage: Stage) -> None:
-    slowly = stage.employees.fault(Latency(0.3), "answers")
-    with slowly, Load(stage.roster.gateway.url, FLOOD, lambda number: get("/v1/employees/1", stage.cookie)):
-        stage.say("each answer of employees takes 0.3 s, and three times as many requests come as may be under way to it")
+    stage.roster.gateway.env["GATEWAY_UPSTREAM_REQUESTS"] = str(PLACES)
+    stage.begin()
+    slowly = stage.employees.fault(Latency(TAKES), "answers")
+    with slowly, Load(stage.roster.gateway.url, 3 * PLACES / TAKES, lambda number: get("/v1/employees/1", stage.cookie)):
+        stage.say(f"GATEWAY_UPSTREAM_REQUESTS={PLACES}, each answer of employees takes {TAKES:g} s, and three times as many requests come")
         stage.curl("/v1/employees/1", 503, tries=30)
         stage.curl("/v1/teams/1", 200)
-        stage.metric("upstream_refused", 'service="employees"')
+        stage.metric("upstream_refused", "bulkhead")
     stage.await_well()
     stage.say("the flood is over")
     stage.curl("/v1/employees/1", 200)

@@ -1,36 +1,36 @@
-"""Restarts of each service under load, on a listening socket that a supervisor holds: nobody is refused, and no write happens twice."""
+"""Restarts of each service under load, by the supervisor of `make run`: nobody is refused, and no write happens twice."""
 
 import time
 
 import httpx
 
-from shared.testing.processes import Roster
-from tools.faults.directory import fill
+from tools.faults.directory import bring_in
 from tools.faults.load import Ask, Load, Request, Sample, get, percentile, post, statuses
 from tools.faults.scene import Broken, Figure, Scene
+from tools.faults.supervised import Supervised
 
+SERVICES = ("employees", "teams", "gateway")
 WRITES = 5
 """One request of so many is a write."""
 
 
 def run(scene: Scene) -> Figure:
-    roster = scene.held()
-    services = (roster.employees, roster.teams, roster.gateway)
-    cookie = fill(roster)
+    roster = scene.stack.enter_context(Supervised(scene, {}))
+    cookie = roster.log_in()
+    bring_in(roster.url, cookie)
     begun = time.monotonic()
-    with Load(roster.gateway.url, scene.scale.rate, asks(cookie), most=1_800) as load:
+    with Load(roster.url, scene.scale.rate, asks(cookie), most=1_800) as load:
         for _ in range(scene.scale.restarts):
-            for service in services:
-                service.restart()
+            for service in SERVICES:
+                roster.restart(service)
     seconds = time.monotonic() - begun
     gets, posts = ([sample for sample in load.samples if (sample.number % WRITES == 0) == write] for write in (False, True))
     failed = [sample for sample in gets if sample.status != 200]
     refused = [sample for sample in posts if sample.status != 201]
     doubled = [sample for sample in refused if sample.status == 409]
     if failed or doubled:
-        first = (failed + doubled)[0]
-        raise Broken(f"{len(failed)} failed GETs, {len(doubled)} doubled POSTs; the first: {first}")
-    _check_stored(roster, cookie, posts)
+        raise Broken(f"{len(failed)} failed GETs of {len(gets)}, {len(doubled)} doubled POSTs; the first: {(failed + doubled)[0]}")
+    _check_stored(roster.url, cookie, posts)
     line = (
         f"3 services restarted {scene.scale.restarts} times each in {seconds:,.0f} s under {scene.scale.rate:.0f} requests/s: "
         f"{len(gets):,} GETs, 0 failed, p99 {percentile(gets, 0.99) * 1e3:,.0f} ms; {len(posts):,} POSTs, 0 doubled, "
@@ -51,10 +51,10 @@ def asks(cookie: str) -> Ask:
     return ask
 
 
-def _check_stored(roster: Roster, cookie: str, posts: list[Sample]) -> None:
-    """Everybody whose POST was acknowledged is there. Twice nobody can be: usernames are unique."""
+def _check_stored(url: str, cookie: str, posts: list[Sample]) -> None:
+    """Everybody whose POST was acknowledged is there. Twice nobody can be: a username is unique, and a doubled POST would be a 409."""
     wanted = {f"load{sample.number}" for sample in posts if sample.status == 201}
-    with httpx.stream("GET", f"{roster.gateway.url}/v1/employees/export", headers={"Cookie": cookie}, timeout=60) as answer:
+    with httpx.stream("GET", f"{url}/v1/employees/export", headers={"Cookie": cookie}, timeout=60) as answer:
         table = [line.split(",") for line in answer.iter_lines()]
     column = table[0].index("username")
     if lost := wanted - {row[column] for row in table[1:]}:
