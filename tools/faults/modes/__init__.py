@@ -65,7 +65,11 @@ MODES: Final = (
         gateways.one_gateway_of_two,
         alone=True,
     ),
-    Mode("A session key is rotated", "Nobody notices as long as the old key stays behind the new one.", gateways.key_rotated),
+    Mode(
+        "A session key is rotated",
+        "Nobody notices as long as the old key stays behind the new one. (Where several processes run: first behind the old one, then before it.)",
+        gateways.key_rotated,
+    ),
     Mode(
         "A clock is an hour off",
         "The services refuse assertions from another hour: all that they own is a 502, what the gateway owns works. Set the clock.",
