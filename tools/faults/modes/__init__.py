@@ -67,7 +67,7 @@ MODES: Final = (
     ),
     Mode(
         "A session key is rotated",
-        "Nobody notices as long as the old key stays behind the new one. (Where several processes run: first behind the old one, then before it.)",
+        "Nobody notices while the old key stays behind the new one. (With several processes: first the new one behind the old one.)",
         gateways.key_rotated,
     ),
     Mode(
