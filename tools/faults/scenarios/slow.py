@@ -14,15 +14,19 @@ from tools.faults.load import Load, Sample, get, ms, percentile, statuses
 from tools.faults.scene import Broken, Figure, Scene
 
 RATE = 50.0
+COMING = 2.0
+"""Seconds in which the slow clients come."""
 TIMES = 2.0
 """Aim: the others' p99 at most so many times what it was."""
+PEOPLE = 1_000
+"""Whom an export has: a quarter of a megabyte for somebody who reads nothing of it. More would measure exports."""
 PACE = 1.0
 """Seconds between two bytes of a slow client."""
 
 
 def run(scene: Scene) -> Figure:
     roster = scene.roster()
-    cookie = fill(roster, 5_000 if scene.scale.slow_clients > 100 else 200)
+    cookie = fill(roster, PEOPLE)
     rest = Rest([roster.gateway, roster.employees, roster.teams])
     alone = _others(roster.gateway.url, cookie, scene.scale.settle)
     with Growth(roster.gateway.pid) as growth, SlowClients(roster.gateway.port, cookie, scene.scale.slow_clients) as slow:
@@ -65,6 +69,7 @@ class SlowClients:
             client.connect(("127.0.0.1", self._port))
             client.setblocking(False)
             self._clients.append((client, self._bytes(number)))
+            time.sleep(COMING / self._count)
         self._thread.start()
         return self
 
