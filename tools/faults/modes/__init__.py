@@ -60,6 +60,12 @@ MODES: Final = (
         alone=True,
     ),
     Mode(
+        "Redis is gone",
+        "Whether a session was ended elsewhere can't be told, so nobody is let in until Redis is back: it keeps nothing that would be missed.",
+        databases.redis_gone,
+        alone=True,
+    ),
+    Mode(
         "One gateway process of two is gone",
         "Sessions are in the database that both share, so the other one serves them; whoever spreads the requests leaves the dead one out.",
         gateways.one_gateway_of_two,

@@ -5,7 +5,7 @@ import sqlite3
 from contextlib import closing
 
 from tools.faults.modes.stage import Stage
-from tools.faults.servers import own_postgresql
+from tools.faults.servers import own_postgresql, own_redis
 
 PATCH = '{"title": "Engineer"}'
 
@@ -51,3 +51,19 @@ def postgresql_restarted(stage: Stage) -> None:
     stage.say("and started again")
     stage.curl("/v1/employees/1", 200)
     stage.patch("/v1/employees/1", PATCH, 200)
+
+
+def redis_gone(stage: Stage) -> None:
+    redis = own_redis(stage.scene)
+    stage.roster.gateway.env["GATEWAY_REDIS_URL"] = redis.url
+    stage.begin()
+    stage.say("GATEWAY_REDIS_URL is set, and Redis runs")
+    stage.curl("/v1/session", 200)
+    redis.kill()
+    stage.say("Redis is killed; a second later")
+    stage.curl("/v1/session", 503, tries=500)
+    stage.curl("/livez", 200)
+    redis.start()
+    stage.await_well()
+    stage.say("Redis is started again, empty")
+    stage.curl("/v1/session", 200)
