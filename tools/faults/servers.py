@@ -2,8 +2,9 @@
 
 import shutil
 
-from shared.testing.postgresql import PostgreSQLServer, programs
 from shared.testing.redis import RedisServer
+
+from shared.testing.postgresql import PostgreSQLServer, programs
 from tools.faults.scene import Missing, Scene
 
 

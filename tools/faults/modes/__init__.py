@@ -61,7 +61,7 @@ MODES: Final = (
     ),
     Mode(
         "Redis is gone",
-        "Whether a session was ended elsewhere can't be told, so nobody is let in until Redis is back: it keeps nothing that would be missed.",
+        "Whether a session was ended elsewhere can't be told, so nobody is let in until Redis is back; it keeps nothing of its own.",
         databases.redis_gone,
         alone=True,
     ),
