@@ -1,21 +1,15 @@
-"""All keys are changed under load, by files and `make restart`: those of sessions, and those with which the gateway and teams sign.
+"""All keys are changed under load, by the steps of `make secrets` and by `make restart`: those of sessions, of the gateway, and of teams."""
 
-Each in three steps, so that at any time every process takes what any other makes: the new key is taken, then it is used, then the old one
-is no longer taken.
-"""
-
-import secrets
 import time
 from pathlib import Path
 
 import httpx
-import msgspec
 
-from shared.identity import generate_key
 from tools.faults.directory import bring_in
 from tools.faults.load import Load, get, percentile, statuses
 from tools.faults.scene import Broken, Figure, Scene
 from tools.faults.supervised import Supervised
+from tools.secrets import rotate_session_keys, rotate_signing_key
 
 RATE = 50.0
 TARGETS = ("/v1/employees/1", "/v1/teams/1", "/v1/employees/1?expand=teams", "/v1/session")
@@ -29,8 +23,8 @@ def run(scene: Scene) -> Figure:
     with Load(roster.url, RATE, lambda number: get(TARGETS[number % len(TARGETS)], cookies[-1]), most=900) as load:
         time.sleep(PAUSE)
         _rotate_session_keys(roster, cookies)
-        _rotate_signing_keys(roster, "gateway", takers=("employees", "teams"))
-        _rotate_signing_keys(roster, "teams", takers=("employees",))
+        _rotate_signing_key(roster, "gateway", takers=("employees", "teams"))
+        _rotate_signing_key(roster, "teams", takers=("employees",))
         time.sleep(PAUSE)
     if failed := [sample for sample in load.samples if sample.status != 200]:
         raise Broken(f"{len(failed)} of {len(load.samples)} failed while keys were rotated; the first: {failed[0]}")
@@ -44,30 +38,21 @@ def run(scene: Scene) -> Figure:
 
 
 def _rotate_session_keys(roster: Supervised, cookies: list[str]) -> None:
-    """The first key signs, all verify."""
-    file = Path(roster.place.key("session"))
-    old, new = file.read_text("utf-8").strip(), secrets.token_urlsafe(48)
-    for keys in (f"{old}\n{new}\n", f"{new}\n{old}\n"):
-        file.write_text(keys, "utf-8")
+    """Between the second step and the last one everybody logs in again."""
+    keys = Path(roster.place.key("session"))
+    keys.rename(keys.with_name("gateway.session-keys"))  # the name that it has in a deployment, where the command looks for it
+    keys.symlink_to("gateway.session-keys")
+    for _ in range(2):
+        rotate_session_keys(keys.parent)
         roster.restart("gateway")
     cookies.append(roster.log_in())
     time.sleep(PAUSE)  # until the last request with the old one is answered
-    file.write_text(f"{new}\n", "utf-8")
+    rotate_session_keys(keys.parent)
     roster.restart("gateway")
 
 
-def _rotate_signing_keys(roster: Supervised, signer: str, takers: tuple[str, ...]) -> None:
+def _rotate_signing_key(roster: Supervised, signer: str, takers: tuple[str, ...]) -> None:
     """`takers` have the public keys."""
-    private, public = (Path(roster.place.key(f"{signer}.{half}.json")) for half in ("private", "public"))
-    new, taken = generate_key(f"{signer}-{secrets.token_hex(4)}")
-    public.write_text(_joined(public.read_text("utf-8"), taken), "utf-8")
-    roster.restart(*takers)
-    private.write_text(new, "utf-8")
-    roster.restart(signer)
-    public.write_text(taken, "utf-8")
-    roster.restart(*takers)
-
-
-def _joined(*sets: str) -> str:
-    """One JWKS with the keys of several."""
-    return msgspec.json.encode({"keys": [key for text in sets for key in msgspec.json.decode(text)["keys"]]}).decode()
+    for services in (takers, (signer,), takers):
+        rotate_signing_key(Path(roster.place.key("session")).parent, signer)
+        roster.restart(*services)
