@@ -1,4 +1,4 @@
-"""All keys are changed under load, by the steps of `make secrets` and by `make restart`: those of sessions, of the gateway, and of teams."""
+"""All keys are changed under load, by the steps of `make secrets` and by `make restart`: of sessions, the gateway and teams."""
 
 import time
 from pathlib import Path
