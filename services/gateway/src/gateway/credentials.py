@@ -20,7 +20,7 @@ from shared.identity import Caller
 SCOPE_KEY: Final = "session"
 """Where the edge leaves what it found in the ASGI scope: a Grant, or the Problem of a store that can't be asked."""
 
-FRESH: Final = 1.0
+FRESH: Final = 0.9
 """Seconds for which something is taken as it was found in the database."""
 
 NOTED_EVERY: Final = 60.0
