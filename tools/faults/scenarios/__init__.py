@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from tools.faults.scenarios import budget, kill, logins, matrix, modes, overload, restart, revoke, rotate, slow, stop, timing
+from tools.faults.scenarios import breaker, budget, kill, logins, matrix, modes, overload, restart, revoke, rotate, slow, stop, timing
 from tools.faults.scene import Figure, Scene
 
 SCENARIOS: Final[dict[str, Callable[[Scene], Figure]]] = {
@@ -17,6 +17,7 @@ SCENARIOS: Final[dict[str, Callable[[Scene], Figure]]] = {
     "revoke": revoke.run,
     "timing": timing.run,
     "budget": budget.run,
+    "breaker": breaker.run,
     "matrix": matrix.run,
     "modes": modes.run,
 }
