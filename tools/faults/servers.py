@@ -2,9 +2,8 @@
 
 import shutil
 
-from shared.testing.redis import RedisServer
-
 from shared.testing.postgresql import PostgreSQLServer, programs
+from shared.testing.redis import RedisServer
 from tools.faults.scene import Missing, Scene
 
 

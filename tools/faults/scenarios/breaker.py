@@ -30,7 +30,8 @@ def run(scene: Scene) -> Figure:
     refused = [sample for sample in load.samples if sample.at >= opened]
     median, p99 = percentile(refused, 0.5), percentile(refused, 0.99)
     line = (
-        f"{len(refused):,} requests to an open breaker at {RATE:.0f}/s: all 503, {median * 1e3:.1f} ms at the median, p99 {p99 * 1e3:.1f} ms, "
-        f"the client's own time included (aim ≤ {MOST * 1e3:.0f} ms)"
+        f"{len(refused):,} requests to an open breaker at {RATE:.0f}/s: all 503, "
+        f"{median * 1e3:.1f} ms at the median, p99 {p99 * 1e3:.1f} ms, the "
+        f"client's own time included (aim ≤ {MOST * 1e3:.0f} ms)"
     )
     return Figure(line, median <= MOST)
