@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
@@ -12,6 +12,7 @@ import msgspec
 import uvloop
 
 from shared.pool import Pool, PoolError
+from tools.faults.scene import Broken
 
 TURN: Final = 0.002
 """Seconds between two looks at which requests are due."""
@@ -132,6 +133,18 @@ def post(target: str, cookie: str, body: object, key: str | None = None) -> Requ
     if key is not None:
         headers.append((b"idempotency-key", key.encode()))
     return Request(b"POST", target.encode(), headers, msgspec.json.encode(body))
+
+
+SLOW: Final = frozenset({503, 504})
+"""What a machine that is too slow makes of a request: an aim is missed, and nothing is broken."""
+
+
+def failures(samples: Iterable[Sample], *, besides: Container[int] = SLOW) -> int:
+    """How many were not answered well (2xx). Raises Broken for one that was answered otherwise than well or with a status of `besides`."""
+    bad = [sample for sample in samples if not 200 <= sample.status < 300]
+    if wrong := [sample for sample in bad if sample.status not in besides]:
+        raise Broken(f"{len(wrong)} wrong answers ({statuses(sample.status for sample in wrong)}); the first: {wrong[0]}")
+    return len(bad)
 
 
 def percentile(samples: Iterable[Sample], share: float) -> float:

@@ -4,8 +4,8 @@ import time
 
 from shared.testing.proxy import Down, Proxy
 from tools.faults.directory import await_well, fill
-from tools.faults.load import Load, get, percentile, statuses
-from tools.faults.scene import Broken, Figure, Scene
+from tools.faults.load import Load, failures, get, percentile, statuses
+from tools.faults.scene import Figure, Scene
 
 RATE = 100.0
 MOST = 0.005
@@ -25,12 +25,11 @@ def run(scene: Scene) -> Figure:
         opened = time.monotonic()
         time.sleep(LASTS)
     await_well(roster, cookie)
-    if {sample.status for sample in load.samples} != {503}:
-        raise Broken(f"while employees refuses connections: {statuses(sample.status for sample in load.samples)}")
+    failures(load.samples)
     refused = [sample for sample in load.samples if sample.at >= opened]
     median, p99 = percentile(refused, 0.5), percentile(refused, 0.99)
     line = (
-        f"{len(refused):,} requests to an open breaker at {RATE:.0f}/s: all 503, "
+        f"{len(refused):,} requests to an open breaker at {RATE:.0f}/s: {statuses(sample.status for sample in refused)}, "
         f"{median * 1e3:.1f} ms at the median, p99 {p99 * 1e3:.1f} ms, the "
         f"client's own time included (aim ≤ {MOST * 1e3:.0f} ms)"
     )

@@ -14,6 +14,7 @@ APART = 0.05
 
 def run(scene: Scene) -> Figure:
     roster = scene.roster({"GATEWAY_LOG_IN_LIMIT": "0", "GATEWAY_LOG_IN_LIMIT_ADDRESS": "0", "GATEWAY_RATE_LIMIT": "0"})
+    roster.gateway.env["GATEWAY_REQUEST_TIMEOUT_MS"] = "10000"
     roster.start("gateway")
     unknown, wrong = [], []
     with httpx.Client(base_url=roster.gateway.url, timeout=30) as client:
