@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from shared.testing.raw import OK, RawServers, replying, silent
-from tools.faults.load import LOST, Load, Request, Sample, all_at_once, closed, percentile, statuses
+from tools.faults.load import LOST, Load, Request, Sample, all_at_once, closed, failures, percentile, statuses
+from tools.faults.scene import Broken
 
 ASK = Request(b"GET", b"/", [])
 
@@ -59,3 +60,16 @@ def test_percentiles(share: float, seconds: float) -> None:
 
 def test_what_got_no_answer_is_told() -> None:
     assert statuses([200, 0, 503, 200]) == "no answer × 1, 200 × 2, 503 × 1"
+
+
+def test_what_a_slow_machine_does_is_counted_and_anything_else_is_broken() -> None:
+    def of(*found: int) -> list[Sample]:
+        return [Sample(0, 0.0, 1.0, status, "") for status in found]
+
+    assert failures(of(200, 201, 503, 504)) == 2
+    assert failures(of(200, 504), besides={504}) == 1
+    for status in (0, 401, 409, 500, 502):
+        with pytest.raises(Broken, match="1 wrong answers"):
+            failures(of(200, status))
+    with pytest.raises(Broken):
+        failures(of(503), besides={504})

@@ -39,7 +39,8 @@ def run(scene: Scene) -> Figure:
     before, after = percentile(alone, 0.99), percentile(among, 0.99)
     line = (
         f"{scene.scale.slow_clients:,} slow clients for {scene.scale.slow:g} s ({held:,} held at the end): "
-        f"{failed} of {len(among):,} others failed, p99 {ms(after)} beside {ms(before)} without them (aim ≤ {TIMES:g} ×); the gateway +{growth.bytes / 2**20:.0f} MB; "
+        f"{failed} of {len(among):,} others failed, p99 {ms(after)} beside {ms(before)} without them (aim ≤ {TIMES:g} ×); "
+        f"the gateway +{growth.bytes / 2**20:.0f} MB; "
         f"nothing left {gone:.1f} s after they went"
     )
     return Figure(line, not failed and after <= max(TIMES * before, 0.05))
