@@ -1,6 +1,7 @@
 """``python -m tools.faults [SCENARIO …] [--quick] [--write]``."""
 
 import argparse
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -13,6 +14,8 @@ from tools.faults.scene import QUICK, Broken, Figure, Missing, Scale, Scene
 def main() -> int:
     """0 when nothing was broken, whether or not the machine was fast enough for every aim."""
     options = _options()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
     scale = QUICK if options.quick else Scale()
     broken = False
     for name in options.scenarios or SCENARIOS:
@@ -32,6 +35,11 @@ def main() -> int:
             if options.write and not options.quick:
                 report.write_figures({name: figure.line})
     return int(broken)
+
+
+def _leave(number: int, frame: object) -> None:
+    """Through all the blocks, so that what was started is ended; also where a shell has SIGINT ignored."""
+    raise SystemExit(128 + number)
 
 
 def _told(figure: Figure) -> str:
