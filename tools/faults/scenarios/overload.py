@@ -4,20 +4,20 @@ import asyncio
 import time
 
 from tools.faults.directory import fill
-from tools.faults.load import Load, Sample, closed, get, ms, percentile, statuses
+from tools.faults.load import Load, Sample, closed, failures, get, ms, percentile, statuses
 from tools.faults.scenarios.stop import well_after
-from tools.faults.scene import Broken, Figure, Scene
+from tools.faults.scene import Figure, Scene
 
 TIMES = 3.0
 GOODPUT, SLOWER, RECOVERED = 0.9, 2.0, 5.0
-PAGE = 100
+PAGE = 200
 """People of a page: much for the service, little for the load, which has the other core."""
 CONNECTIONS = 32
 
 
 def run(scene: Scene) -> Figure:
     roster = scene.roster({"GATEWAY_RATE_LIMIT": "0"})
-    target, cookie, settle = f"/v1/employees?limit={PAGE}", fill(roster), scene.scale.settle
+    target, cookie, settle = f"/v1/employees?limit={PAGE}", fill(roster, PAGE), scene.scale.settle
     url = roster.gateway.url
 
     def load(rate: float, seconds: float) -> list[Sample]:
@@ -31,8 +31,7 @@ def run(scene: Scene) -> Figure:
     ended = time.monotonic()
     after = load(peak / 10, 2 * RECOVERED if scene.scale.overload > RECOVERED else settle)
     good = [sample for sample in over if sample.status == 200]
-    if not {sample.status for sample in over} <= {200, 503, 504}:
-        raise Broken(f"under overload: {statuses(sample.status for sample in over)}")
+    failures(sample for sample in over if not sample.error.startswith("PoolTimeout"))  # those waited in the load itself
     goodput, admitted = len(good) / scene.scale.overload / peak, percentile(good, 0.99)
     well = well_after(after, ended)
     line = (
