@@ -24,7 +24,7 @@ lock := $(bin)/uv pip compile --quiet --universal --generate-hashes --no-emit-in
 	--custom-compile-command "make lock" $(patsubst %,--no-emit-package %,$(notdir $(packages)))
 own := $(packages:%=%/pyproject.toml)
 
-.PHONY: help run restart import synthetic secrets employees teams gateway reset-admin test compose-test check fix contracts fuzz contract-score pacts openapi openapi-diff release independence skew bench bench-peers lock verify-audit audit-head clean
+.PHONY: help run restart import synthetic secrets employees teams gateway reset-admin test compose-test check fix contracts fuzz contract-score pacts openapi openapi-diff release independence skew bench bench-peers faults lock verify-audit audit-head clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -112,6 +112,9 @@ bench-peers: $(VENV)/.dev ## Install the proxies that the benchmarks measure bes
 	@$(pip) -r bench/proxies/requirements.txt
 	@npm ci --silent --no-audit --no-fund --prefix bench/proxies/fastify
 	@command -v wrk >/dev/null && test -x /usr/sbin/nginx || { apt-get update -qq && apt-get install -y -qq --no-install-recommends nginx-light wrk; } >/dev/null
+
+faults: $(VENV)/.dev ## Break things on purpose, and tell in a line each what became of the rest (docs/operations.md)
+	@exec $(bin)/python -m tools.faults $(ARGS)
 
 lock: $(VENV)/.dev ## Write the requirement files anew from the pyproject.toml files (ARGS=--upgrade takes newer releases)
 	$(lock) $(ARGS) --output-file requirements.txt $(own)

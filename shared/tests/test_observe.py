@@ -1,5 +1,6 @@
 """Logs and figures: one JSON object a line, nothing that a caller sent breaks it."""
 
+import errno
 import io
 import json
 from typing import Any
@@ -12,9 +13,21 @@ from shared.observe import AccessLog, Metrics, logger
 from shared.problems import send_problem
 
 
-async def run(app: Any, *headers: tuple[bytes, bytes], path: str = "/x", **options: Any) -> tuple[list[Any], list[Any], Metrics]:
+class FullDisk(io.StringIO):
+    """Takes nothing any more."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def flush(self) -> None:
+        self.write("")
+
+
+async def run(
+    app: Any, *headers: tuple[bytes, bytes], path: str = "/x", stream: io.StringIO | None = None, **options: Any
+) -> tuple[list[Any], list[Any], Metrics]:
     """One request through an edge: what was sent, what was logged, what was counted."""
-    stream = io.StringIO()
+    stream = stream or io.StringIO()
     metrics = Metrics()
     sent: list[Any] = []
 
@@ -57,6 +70,7 @@ async def test_requests_are_counted_by_operation() -> None:
     assert 'http_requests_total{method="GET",operation="",status="200"} 1.0' in text
     assert 'http_request_duration_seconds_bucket{le="+Inf",operation=""} 1.0' in text
     assert "http_requests_in_flight 0" in text
+    assert "asyncio_tasks 1" in text
 
 
 async def test_a_trace_goes_on_and_a_broken_one_is_begun_anew() -> None:
@@ -81,6 +95,12 @@ async def test_an_error_in_front_of_quart_is_answered_and_logged() -> None:
     assert b"secret" not in sent[1]["body"]
     assert "secret" in lines[0]["exception"]
     assert lines[0]["request_id"] == lines[1]["request_id"] == json.loads(sent[1]["body"])["request_id"]
+
+
+@pytest.mark.parametrize(("app", "status"), [(answer, 200), (fail, 500)])
+async def test_a_log_that_can_not_be_written_ends_no_request(app: Any, status: int) -> None:
+    sent, _, _ = await run(app, stream=FullDisk())
+    assert sent[0]["status"] == status
 
 
 async def test_a_problem_in_front_of_quart_is_answered() -> None:

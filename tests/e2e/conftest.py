@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from shared.testing.databases import postgresql_database
-from shared.testing.processes import SERVICES, free_port
+from shared.testing.processes import SERVICES, free_ports
 from shared.testing.replicas import Replicas
 from tools.client import Gateway
 from tools.settings import PORTS
@@ -23,21 +23,6 @@ from tools.settings import PORTS
 ROOT = Path(__file__).resolve().parent.parent.parent
 BARE = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
 PATIENCE = 60.0
-
-
-def free_ports() -> int:
-    """The first of three neighbouring ports that nobody listens on."""
-    import socket
-
-    while True:
-        base = min(free_port(), 65_500)
-        try:
-            with ExitStack() as held:
-                for offset in PORTS.values():
-                    held.enter_context(socket.create_server(("127.0.0.1", base + offset)))
-        except OSError:
-            continue
-        return base
 
 
 def make(*arguments: str, root: Path = ROOT) -> list[str]:

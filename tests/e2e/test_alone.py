@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import BARE, ROOT, free_ports, make
+from shared.testing.processes import free_ports
+from tests.e2e.conftest import BARE, ROOT, make
 from tests.e2e.test_readme import commands
 from tools.client import Gateway, Refused
 

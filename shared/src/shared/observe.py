@@ -1,6 +1,7 @@
 """What a service tells about itself: JSON logs by structlog, and Prometheus figures."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import sys
@@ -29,7 +30,7 @@ def logger(service: str, level: str = "info", stream: TextIO | None = None) -> A
     It configures nothing global, so several services may live in one process (tests).
     """
     return structlog.wrap_logger(
-        structlog.WriteLogger(stream or sys.stderr),
+        structlog.WriteLogger(_Lossy(stream or sys.stderr)),  # type: ignore[arg-type]  # all that it uses of a file
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -50,6 +51,21 @@ def route_standard_logging(log: Any, level: str) -> None:
     root.setLevel(max(logging.WARNING, LEVELS[level]))
 
 
+class _Lossy:
+    """A stream that loses what can't be written: a full disk below the log must not end requests."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+
 class AccessLog:
     """One line a request, of the same shape as the logger's, made by msgspec alone: structlog takes ten times as long.
 
@@ -58,7 +74,7 @@ class AccessLog:
 
     def __init__(self, service: str, stream: TextIO | None = None) -> None:
         self._service = service
-        self._stream = stream or sys.stderr
+        self._stream = _Lossy(stream or sys.stderr)
         self._lines: list[bytes] = []
 
     def write(self, scope: Any, exchange: Exchange, seconds: float) -> None:
@@ -148,9 +164,19 @@ class Metrics:
         flight = Metric("http_requests_in_flight", "Requests that are being answered.", "gauge")
         flight.add_sample("http_requests_in_flight", {}, self.in_flight)
         yield flight
+        tasks = Metric("asyncio_tasks", "Tasks of the event loop.", "gauge")
+        tasks.add_sample("asyncio_tasks", {}, len(_tasks()))
+        yield tasks
 
     def text(self) -> bytes:
         return generate_latest(self.registry)
+
+
+def _tasks() -> set["asyncio.Task[Any]"]:
+    try:
+        return asyncio.all_tasks()
+    except RuntimeError:  # no loop runs: whoever asks, it is no scrape
+        return set()
 
 
 def _buckets(times: list[float]) -> Iterator[tuple[str, float]]:

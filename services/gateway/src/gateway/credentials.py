@@ -20,8 +20,9 @@ from shared.identity import Caller
 SCOPE_KEY: Final = "session"
 """Where the edge leaves what it found in the ASGI scope: a Grant, or the Problem of a store that can't be asked."""
 
-FRESH: Final = 1.0
-"""Seconds for which something is taken as it was found in the database."""
+FRESH: Final = 0.9
+"""Seconds for which something is taken as it was found in the database. What was ended is refused everywhere within a second: the rest is
+for the answers under way."""
 
 NOTED_EVERY: Final = 60.0
 """Seconds between two notes of a last use."""

@@ -55,6 +55,10 @@ TO_CLIENT: Final = frozenset(
 )
 PATIENCE: Final = 30.0  # seconds without a byte, on either side, after which a request without a deadline is given up
 
+WHOLE: Final = 64 * 1024
+"""Bytes of a body that is here before a service is asked, so that who sends it slowly holds no place there: the most that ordinary
+operations take."""
+
 _PATH: Final = re.compile(rb"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]+)+/?|/")
 _QUERY: Final = re.compile(rb"[!-\"$-~]*")
 _FRAMED: Final = frozenset((b"content-length", b"transfer-encoding", b"connection"))
@@ -132,7 +136,7 @@ class Forwarder:
     async def _ask(self, lane: Lane, method: bytes, target: bytes, headers: Headers, length: int | None, flight: Flight) -> Response:
         deadline = flight.deadline
         try:
-            body = await _first(flight, length) if length != 0 else None
+            body = await _body(flight, length, WHOLE if deadline is not None else 0) if length != 0 else None
             idle = self._patience if deadline is None else None
             response = await lane.request(method, target, headers, body, length=length, deadline=deadline, idle=idle)
         except PoolError as error:
@@ -190,14 +194,19 @@ def _to_service(given: Headers) -> tuple[Headers, int | None]:
     return headers, length
 
 
-async def _first(flight: Flight, length: int | None) -> bytes | AsyncIterator[bytes]:
-    """The body: as bytes if it has all come, otherwise as a stream."""
-    first = await _next(flight)
+async def _body(flight: Flight, length: int | None, whole: int) -> bytes | AsyncIterator[bytes]:
+    """The body: as bytes if it has all come, which is waited for up to `whole` bytes; otherwise as a stream."""
+    pieces: list[bytes] = []
+    size = 0
+    while not pieces or (flight.pending and size <= whole and (length is None or length <= whole)):
+        pieces.append(await _next(flight))
+        size += len(pieces[-1])
+    body = b"".join(pieces)
     if flight.pending:
-        return _rest(flight, first)
-    if length is not None and len(first) != length:
+        return _rest(flight, body)
+    if length is not None and size != length:
         raise ValueError("the body has another length than announced")
-    return first
+    return body
 
 
 async def _rest(flight: Flight, piece: bytes) -> AsyncIterator[bytes]:

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.flights import ClientGone
 from gateway.forward import BrokenResponse
-from shared.testing.raw import RawServers, silent, until
+from shared.testing.raw import OK, RawServers, replying, silent, until
 
 BIG = 256 * 1024 * 1024
 PIECE = b"x" * 65_536
@@ -36,7 +36,7 @@ async def test_a_client_that_disconnects_ends_the_request_at_the_service(servers
 
 
 async def test_a_client_that_disconnects_in_its_upload(servers: RawServers, opened: Any) -> None:
-    async with opened(await servers.start(silent)) as door:
+    async with opened(await servers.start(silent), seconds=None) as door:
         _, writer = await door.connect()
         writer.write(b"POST /v1/things HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\npart")
         await until(lambda: servers.connections == 1)
@@ -45,6 +45,20 @@ async def test_a_client_that_disconnects_in_its_upload(servers: RawServers, open
         assert isinstance(door.seen[0], ClientGone)
         await door.settled()
         assert door.pool.open == 0
+
+
+@pytest.mark.parametrize("framing", [b"content-length: 65536", b"transfer-encoding: chunked"])
+async def test_who_sends_a_body_slowly_holds_no_place_at_a_service(servers: RawServers, opened: Any, framing: bytes) -> None:
+    async with opened(await servers.start(replying(OK)), size=1) as door:
+        clients = [await door.connect() for _ in range(20)]
+        for _, writer in clients:
+            writer.write(b"POST /v1/things HTTP/1.1\r\nhost: x\r\n%b\r\n\r\n1\r\n" % framing)
+        await until(lambda: len(door.forwarder.flights) == 20)
+        assert (await door.ask(b"GET /v1/things HTTP/1.1\n"))[0] == 200
+        assert servers.connections == 1
+        for _, writer in clients:
+            writer.close()
+        await door.settled()
 
 
 async def test_a_body_that_comes_too_slowly_is_408(servers: RawServers, opened: Any) -> None:

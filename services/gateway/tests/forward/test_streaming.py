@@ -79,7 +79,7 @@ async def test_a_body_in_chunks_goes_on_in_chunks(servers: RawServers, opened: A
         body = await reader.readuntil(b"0\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
 
-    async with opened(await servers.start(handler)) as door:
+    async with opened(await servers.start(handler), seconds=None) as door:
         reader, writer = await door.connect()
         writer.write(b"POST /v1/things HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n")
         await asyncio.sleep(0.05)

@@ -39,6 +39,19 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
+def free_ports(count: int = len(SERVICES)) -> int:
+    """The first of some neighbouring ports that nobody listens on."""
+    while True:
+        base = min(free_port(), 65_000)
+        try:
+            with contextlib.ExitStack() as held:
+                for offset in range(count):
+                    held.enter_context(socket.create_server(("127.0.0.1", base + offset)))
+        except OSError:
+            continue
+        return base
+
+
 class Process:
     """One server: started, awaited, frozen, killed and started again on the same port. What it says goes to ``log``."""
 

@@ -1,0 +1,57 @@
+"""Restarts of each service under load, by the supervisor of `make run`: nobody is refused, and no write happens twice."""
+
+import time
+
+import httpx
+
+from tools.faults.directory import bring_in
+from tools.faults.load import Ask, Load, Request, Sample, failures, get, percentile, post, statuses
+from tools.faults.scene import Broken, Figure, Scene
+from tools.faults.supervised import Supervised
+
+SERVICES = ("employees", "teams", "gateway")
+WRITES = 5
+"""One request of so many is a write."""
+
+
+def run(scene: Scene) -> Figure:
+    roster = scene.stack.enter_context(Supervised(scene, {"GATEWAY_RATE_LIMIT": "0"}))
+    cookie = roster.log_in()
+    bring_in(roster.url, cookie)
+    begun = time.monotonic()
+    with Load(roster.url, scene.scale.rate, asks(cookie), most=1_800) as load:
+        for _ in range(scene.scale.restarts):
+            for service in SERVICES:
+                roster.restart(service)
+    seconds = time.monotonic() - begun
+    gets, posts = ([sample for sample in load.samples if (sample.number % WRITES == 0) == write] for write in (False, True))
+    failed, refused = failures(gets, besides={504}), failures(posts, besides={503, 504})
+    _check_stored(roster.url, cookie, posts)
+    line = (
+        f"3 services restarted {scene.scale.restarts} times each in {seconds:,.0f} s under {scene.scale.rate:.0f} requests/s: "
+        f"{len(gets):,} GETs, {failed} failed, p99 {percentile(gets, 0.99) * 1e3:,.0f} ms; {len(posts):,} POSTs, 0 doubled, "
+        f"{statuses(sample.status for sample in posts)}"
+    )
+    return Figure(line, reached=not failed and not refused)
+
+
+def asks(cookie: str) -> Ask:
+    """Reads of both services, forwarded and joined, and writes; each write has a name and an idempotency key of its own."""
+    reads = ("/v1/employees/1", "/v1/teams/1", "/v1/employees/1?expand=teams", "/v1/employees?limit=5")
+
+    def ask(number: int) -> Request:
+        if number % WRITES == 0:
+            return post("/v1/employees", cookie, {"username": f"load{number}", "email": f"load{number}@roster.example"}, f"load-{number}")
+        return get(reads[number % WRITES - 1], cookie)
+
+    return ask
+
+
+def _check_stored(url: str, cookie: str, posts: list[Sample]) -> None:
+    """Everybody whose POST was acknowledged is there. Twice nobody can be: a username is unique, and a doubled POST would be a 409."""
+    wanted = {f"load{sample.number}" for sample in posts if sample.status == 201}
+    with httpx.stream("GET", f"{url}/v1/employees/export", headers={"Cookie": cookie}, timeout=60) as answer:
+        table = [line.split(",") for line in answer.iter_lines()]
+    column = table[0].index("username")
+    if lost := wanted - {row[column] for row in table[1:]}:
+        raise Broken(f"{len(lost)} acknowledged writes are lost, {min(lost)} among them")
