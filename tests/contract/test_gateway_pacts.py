@@ -1,80 +1,30 @@
 """What the gateway asks of the services: its own clients and views, driven against servers that answer by the pacts and by nothing else."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import pytest
 
 from gateway import memberships, views
 from gateway.audit.sources import source
-from gateway.clients import UPSTREAMS, Ask, Employee, Instant, Membership, Page, Staff, Upstream
+from gateway.clients import UPSTREAMS, Employee, Instant, Membership, Page, Staff, Upstream
 from gateway.errors import ServiceUnavailable
 from gateway.memberships.people import People
 from gateway.resilience import Calls
 from shared.audit import Asked, AuditCheck
 from shared.errors import BadGateway, Invalid, NotFound, PreconditionFailed
-from shared.identity import Caller, Minter
+from shared.identity import Minter
 from shared.pool import Pool
 from shared.testing.callers import Signer
 from tools.contracts.asked import employees_by_gateway as people
 from tools.contracts.asked import teams_by_gateway as groups
-from tools.contracts.pacts import NDJSON, THEN, Exchange, make
+from tools.contracts.gateway_uses import ASK, CASES, ROLE, Case, Services, case
+from tools.contracts.pacts import NDJSON, THEN, make
 
-CALLER = Caller("account:1", "ada", "editor", "gateway")
-ASK = Ask(CALLER, "request-1", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", None)
 MINTER = Minter("gateway", Signer("gateway").private_key)
 NOWHERE = "http://127.0.0.1:9"
-ROLE = {"Content-Type": "application/json"}
-
-
-@dataclass(frozen=True)
-class Services:
-    """Both services, as the gateway has them."""
-
-    employees: Upstream
-    teams: Upstream
-
-    async def expand(self, id_: int, *parts: str) -> dict[str, Any]:
-        return (await views.expand_employee(self.employees, self.teams, ASK, id_, parts, strict=True)).document
-
-    async def expand_team(self, id_: int, *parts: str) -> dict[str, Any]:
-        return (await views.expand_team(self.employees, self.teams, ASK, id_, parts, strict=True)).document
-
-    async def search(self, word: str) -> dict[str, Any]:
-        return (await views.search(self.employees, self.teams, ASK, word, 10, strict=False)).document
-
-    async def put(self, team_id: int, body: bytes = b'{"role": "lead"}', if_match: str | None = None) -> Any:
-        return await memberships.put_member(
-            self.employees, self.teams, ASK, team_id, 2, body, ROLE | ({"If-Match": if_match} if if_match else {})
-        )
-
-
-Use = Callable[[Services], Awaitable[None]]
-
-
-@dataclass(frozen=True)
-class Case:
-    """A use of the services, and all that it asks of them."""
-
-    use: Use
-    employees: Sequence[Exchange]
-    teams: Sequence[Exchange]
-
-
-CASES: list[Case] = []
-
-
-def case(*, employees: Sequence[Exchange] = (), teams: Sequence[Exchange] = ()) -> Callable[[Use], Use]:
-    """Declare what a use asks."""
-
-    def declare(use: Use) -> Use:
-        CASES.append(Case(use, employees, teams))
-        return use
-
-    return declare
 
 
 @case(employees=[people.HEAD_OF_ALL, people.REPORTING])

@@ -92,6 +92,11 @@ class Message:
         pact.upon_receiving(self.description, "Async").given(self.given).with_body(self.contents, JSON)
 
 
+def page(item: Any, after: Any = None) -> dict[str, Any]:
+    """A page of at least one of these."""
+    return {"items": match.each_like(item, min=1), "next": after}
+
+
 def refused(description: str, given: str, status: int, *, retry: bool = False, fields: bool = False, **asked: Any) -> Exchange:
     """An exchange that ends with a problem. `retry`: it says when to come again; `fields`: it names what is wrong in the request."""
     answer = dict(REFUSED)

@@ -5,7 +5,8 @@ from typing import Any, Final
 from pact import match
 
 from tools.contracts.asked import feeds_by_gateway
-from tools.contracts.pacts import BATCH, ETAG, IDENTIFIED, MOMENT, OF_THEN, THEN, TRACE, Exchange, refused
+from tools.contracts.asked.logs_by_gateway import log_of
+from tools.contracts.pacts import BATCH, ETAG, IDENTIFIED, MOMENT, OF_THEN, THEN, TRACE, Exchange, page, refused
 
 NOBODY: Final = "nobody works here"
 STAFF: Final = "ada, 1, leads bob, 2, and eve, 3, who is inactive"
@@ -27,52 +28,9 @@ PERSON: Final = "/v1/employees/1"
 ADA: Final = {"email": "ada@example.org", "username": "ada"}  # in the order of the file: a repeated request is the same bytes
 
 
-def page(item: Any, after: Any = None) -> dict[str, Any]:
-    """A page of at least one of these."""
-    return {"items": match.each_like(item, min=1), "next": after}
-
-
 def forwarded(**fields: Any) -> dict[str, Any]:
     """The headers of a request that is passed on, with the trace that every one of them has."""
     return {**IDENTIFIED, "traceparent": TRACE, "X-Request-ID": match.str("request-1"), **fields}
-
-
-def log_of(entity: str, given: str) -> tuple[Exchange, Exchange, Exchange]:
-    """What is asked of a service's log: its rows, those of a kind that there is not, and whether it is intact."""
-    digest = match.regex("0" * 64, regex="[0-9a-f]{64}")
-    row = {
-        "id": match.regex("e1.1", regex=r"[0-9A-Za-z]+\.[0-9]+"),
-        "seq": match.int(1),
-        "at": match.regex("2026-11-22T07:49:09.123456Z", regex=r"[0-9T:.Z-]{27}"),
-        "entity": entity,
-        "entity_id": match.int(1),
-        "version": match.int(1),
-        "kind": match.regex("created", regex="created|updated|deleted|erased"),
-        "actor": match.str("account:1"),
-        "request_id": match.str("request-1"),
-        "digest": digest,
-        "hash": digest,
-    }
-    many = {"sort": "-seq", "limit": "50"}
-    rows = Exchange(
-        description="changes, the newest first", given=given, path="/v1/audit", query={"entity": entity, **many}, answer=page(row)
-    )
-    none = Exchange(
-        description="changes that there are not",
-        given=given,
-        path="/v1/audit",
-        query={
-            "actor": "account:9",
-            "entity": f"{entity}/9",
-            "from": "2026-01-01T00:00:00.000000Z",
-            "to": "2026-01-02T00:00:00.000000Z",
-            **many,
-        },
-        answer={"items": [], "next": None},
-    )
-    intact = {"intact": True, "count": match.int(1), "seq": match.int(1), "hash": digest, "fault": None}
-    check = Exchange(description="whether the log is intact", given=given, path="/v1/audit/verify", answer=intact)
-    return rows, none, check
 
 
 HEAD_OF_ALL: Final = Exchange(description="someone who has no manager", given=STAFF, path=PERSON, answer=TOP)

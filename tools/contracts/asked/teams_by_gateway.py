@@ -5,8 +5,9 @@ from typing import Any, Final
 from pact import match
 
 from tools.contracts.asked import feeds_by_gateway
-from tools.contracts.asked.employees_by_gateway import forwarded, log_of, page
-from tools.contracts.pacts import ETAG, IDENTIFIED, NDJSON, OF_THEN, THEN, Exchange, refused
+from tools.contracts.asked.employees_by_gateway import forwarded
+from tools.contracts.asked.logs_by_gateway import log_of
+from tools.contracts.pacts import ETAG, IDENTIFIED, NDJSON, OF_THEN, THEN, Exchange, page, refused
 
 NONE: Final = "there are no teams"
 TREE: Final = "company, 1, has the team core, 2; ada, 1, leads both and bob, 2, is in core"
