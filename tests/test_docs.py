@@ -124,15 +124,6 @@ def test_files_that_are_named_exist(page: Path) -> None:
     assert [name for name in named if not (ROOT / name).exists() and not (ROOT / name.rstrip("/")).exists()] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_tests_that_are_linked_exist(page: Path) -> None:
-    """`[test_this](file.py)` is a test of that name in that file."""
-    linked = re.findall(r"\[(test_\w+)\]\(([^)]+\.py)\)", page.read_text("utf-8"))
-    missing = [name for name, path in linked if f"def {name}(" not in (page.parent / path).read_text("utf-8")]
-    assert missing == []
-    assert page.name != "security.md" or len(linked) > 40
-
-
 def test_decisions_are_numbered_without_gaps() -> None:
     numbers = [int(path.name[:4]) for path in sorted((ROOT / "docs/decisions").glob("*.md"))]
     assert numbers == list(range(1, len(numbers) + 1))

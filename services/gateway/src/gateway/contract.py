@@ -62,7 +62,6 @@ CONTRACT: Final = Contract(
     kinds={
         401: (NotLoggedIn, WrongCredentials),
         403: (Forbidden, CrossSite),
-        410: (Gone, FeedRestored),
         503: (Overloaded, ServiceUnavailable),
     },
     problem=GatewayProblem,

@@ -1,7 +1,7 @@
 """Problems in a document: one schema, and one response for each status."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 import msgspec
 from msgspec import Meta, UnsetType
@@ -15,7 +15,12 @@ Status = Annotated[int, Meta(ge=400, le=599)]
 
 
 class ProblemDocument(msgspec.Struct, kw_only=True):
-    """An error (RFC 9457). `code`, `description` and `message` say the same again, for simple clients."""
+    """An error (RFC 9457). `code`, `description` and `message` say the same again, for simple clients.
+
+    One with members of its own names the problems that have them in `kinds`, where these are not those of its status everywhere.
+    """
+
+    kinds: ClassVar[tuple[type[Problem], ...]] = ()
 
     type: Annotated[str, Meta(min_length=1, max_length=200, pattern="^urn:roster:problem:[a-z-]+$")]
     title: Annotated[str, Meta(min_length=1, max_length=100)]

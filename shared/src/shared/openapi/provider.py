@@ -110,9 +110,8 @@ class Provider(OpenAPIProvider):
             headers["ETag"] = {} if 201 in found.responses else None
         if kind is None and not headers:
             return reference(status)
-        return problem_response(
-            status, schemas.of(kind or self._contract.problem) or {}, kinds=self._contract.kinds.get(status, ()), headers=headers
-        )
+        kinds = (kind and kind.kinds) or self._contract.kinds.get(status, ())
+        return problem_response(status, schemas.of(kind or self._contract.problem) or {}, kinds=kinds, headers=headers)
 
 
 def _request_headers(found: Operation, method: str) -> list[str]:

@@ -1,8 +1,8 @@
 """The operations of the services that the gateway uses, as werkzeug rules under their owners' names.
 
 A rule is an address, a policy (who may ask, how often, how long it may take, in which lane, whether the public reaches it straight
-through), and all that the gateway itself uses of the operation. `tests/contract/test_links.py` proves every rule against the service that
-owns it.
+through), and all that the gateway itself uses of the operation. `tests/contract/test_links.py` proves every rule against the service
+that owns it.
 """
 
 import math

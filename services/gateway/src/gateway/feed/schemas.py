@@ -47,6 +47,8 @@ FeedEvents = Annotated[list[FeedEvent], Meta(max_length=1000)]
 class Restored(ProblemDocument, kw_only=True):
     """Why a cursor is of no use any more: `services` were restored. Drop what you keep of them, and go on after `resume`."""
 
+    kinds: ClassVar = (FeedRestored,)
+
     services: Services
     resume: Place
 
