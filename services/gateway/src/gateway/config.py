@@ -33,6 +33,8 @@ class Settings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields
     session_keys: str = ""
     session_idle: Seconds = 1_800
     session_absolute: Seconds = 43_200
+    tls_certificate: str = ""
+    tls_key: str = ""
     trusted_proxies: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     admin_password_file: str = "var/admin-password"  # noqa: S105 - a path
@@ -63,6 +65,9 @@ class Settings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields
     feed_retry: Annotated[float, Meta(gt=0, le=3600)] = 2.0
     """The longest pause after a request for the feed that failed."""
 
+    def certificate(self) -> tuple[str, str] | None:
+        return (self.tls_certificate, self.tls_key) if self.tls_certificate else None
+
 
 def load_settings() -> Settings:
     """What the environment says. Raises SettingsError naming every fault."""
@@ -74,6 +79,9 @@ def load_settings() -> Settings:
 def check(settings: Settings) -> None:
     """Refuse (SettingsError) what types alone can't."""
     faults = [*_key_faults(settings), *_address_faults(settings), *_limit_faults(settings)]
+    if bool(settings.tls_certificate) != bool(settings.tls_key):
+        absent, given = ("KEY", "CERTIFICATE") if settings.tls_certificate else ("CERTIFICATE", "KEY")
+        faults.append(f"GATEWAY_TLS_{absent}: is needed where GATEWAY_TLS_{given} is given")
     if settings.open:
         faults.append("GATEWAY_OPEN: the gateway is never open: it is who tells callers apart")
     if faults:
