@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from quart import Blueprint, Response, request
 
@@ -108,6 +108,9 @@ def _sent(url: str, cookie: str | None) -> Response:
     """302, with the cookie of a log-in that begins; None for one that is over."""
     response = Response(b"", 302, headers={"Location": url})
     del response.headers["Content-Type"]
-    kept = {"secure": True, "httponly": True, "path": "/", "samesite": "Lax"}
-    response.set_cookie(COOKIE, cookie or "", max_age=LASTS if cookie else 0, **kept)  # type: ignore[arg-type]  # by their names
+    kept: dict[str, Any] = {"secure": True, "httponly": True, "path": "/", "samesite": "Lax"}
+    if cookie is None:
+        response.delete_cookie(COOKIE, **kept)
+    else:
+        response.set_cookie(COOKIE, cookie, max_age=LASTS, **kept)
     return response
