@@ -96,6 +96,8 @@ async def test_a_provider_that_lies_of_itself_is_gone_to_by_nobody(stage: Any, l
     answer = await stage.visitor().get("/v1/login")
     assert answer.status_code == 502
     assert "set-cookie" not in answer.headers
+    stage.provider.discovery = {}
+    assert (await stage.visitor().get("/v1/login")).status_code == 302  # nothing of it is kept
 
 
 @pytest.mark.parametrize("path", ["/.well-known/openid-configuration", "/token", "/keys"])

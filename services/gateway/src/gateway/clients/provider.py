@@ -8,7 +8,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import quote_plus
 
 import httpx
@@ -61,7 +61,6 @@ class Tokens(msgspec.Struct, frozen=True):
     """The answer to a code; the access token is not used."""
 
     id_token: Annotated[str, Meta(max_length=16 * 1024)]
-    token_type: Literal["Bearer", "bearer"] = "Bearer"  # noqa: S105 - a kind of token
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -81,13 +80,15 @@ class Provider:
 
     async def discover(self) -> Discovery:
         """Where it is asked. Raises BadGateway, ServiceUnavailable."""
-        found = await self._document(self.issuer.rstrip("/") + DISCOVERY, Discovery)
+        url = self.issuer.rstrip("/") + DISCOVERY
+        found = await self._document(url, Discovery)
+        ours = (found.authorization_endpoint, found.token_endpoint, found.jwks_uri)
+        if found.issuer == self.issuer and all(is_safe(one, self.issuer) for one in ours):
+            return found
+        self._known.pop(url, None)  # so that what is put right there is seen here
         if found.issuer != self.issuer:
             raise BadGateway("The OpenID provider says that it is another issuer.")
-        for url in (found.authorization_endpoint, found.token_endpoint, found.jwks_uri):
-            if not is_safe(url, self.issuer):
-                raise BadGateway("The OpenID provider names an address that is not https.")
-        return found
+        raise BadGateway("The OpenID provider names an address that is not https.")
 
     async def keys(self, *, anew: bool = False) -> list[Jwk]:
         """Its keys; `anew` as they are now. Raises BadGateway, ServiceUnavailable."""
