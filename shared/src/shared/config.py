@@ -46,6 +46,10 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     lame_duck: Annotated[int, msgspec.Meta(ge=0, le=60)] = 2
     graceful_timeout: Annotated[int, msgspec.Meta(ge=0, le=600)] = 12
 
+    def certificate(self) -> tuple[str, str] | None:
+        """The files of the certificate, with its chain, and of its key that TLS is spoken with; None for plain HTTP."""
+        return None
+
 
 class SettingsError(Exception):
     """All that is wrong with the settings, one line each."""

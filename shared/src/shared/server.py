@@ -1,4 +1,4 @@
-"""Serving an app on uvicorn: uvloop, httptools, kept connections, a graceful end.
+"""Serving an app on uvicorn: uvloop, httptools, kept connections, TLS where there is a certificate, a graceful end.
 
 On SIGTERM a service says at once that it is not ready (503 from /readyz), and goes on answering for `lame_duck` seconds, each answer
 with `Connection: close`: who sends it requests has time to notice, and to let go of its connections. Then it takes no more, and finishes
@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import time
 from typing import Any
 
@@ -35,6 +36,8 @@ def serve(app: Any, settings: ServiceSettings, *, fd: int | None = None, ready_f
 
     `fd` is an open listening socket; to the descriptor `ready_fd` a line is written when requests are taken.
     """
+    certificate = settings.certificate()
+    context = certificate and tls_context(*certificate)
     sock = _listen(settings, fd)
     config = uvicorn.Config(
         app,
@@ -49,6 +52,7 @@ def serve(app: Any, settings: ServiceSettings, *, fd: int | None = None, ready_f
         timeout_keep_alive=SERVER_KEEP_ALIVE,
         timeout_graceful_shutdown=settings.graceful_timeout,
         backlog=BACKLOG,
+        ssl_context_factory=(lambda *_: context) if context else None,
     )
     route_standard_logging(app.extensions["log"], settings.log_level)
     server = _Server(config, app, settings.lame_duck, ready_fd)
@@ -113,6 +117,31 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+
+
+def tls_context(certificate: str, key: str) -> ssl.SSLContext:
+    """TLS 1.2 and newer with what stands in two PEM files. Raises StartFault naming the one that is at fault."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    for path in (certificate, key):  # OpenSSL would not say which of the two it could not read
+        try:
+            with open(path, "rb"):
+                pass
+        except OSError as error:
+            raise StartFault(f"can't read {path} for TLS: {error.strerror or error}") from error
+    try:
+        context.load_cert_chain(certificate, key, password=_no_passphrase)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise StartFault(f"{key} is not the key of the certificate in {certificate}") from error
+        raise StartFault(f"can't use {certificate} with {key} for TLS: they hold no certificate and key in PEM form") from error
+    return context
+
+
+def _no_passphrase() -> str:
+    """Asked for by OpenSSL, which would otherwise ask at the terminal."""
+    raise StartFault("the key for TLS needs a passphrase: give it without one, in a file for the service's user alone")
 
 
 def _listen(settings: ServiceSettings, fd: int | None) -> socket.socket:

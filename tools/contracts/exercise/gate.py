@@ -8,13 +8,17 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
+from urllib.parse import parse_qsl, urlsplit
 
+import httpx
 import msgspec
 
 from gateway.webhooks.store import MOST
 from shared.cursors import write_cursor
 from shared.openapi import Example
 from shared.testing.answers import Seen
+from shared.testing.provider import IdentityProvider
+from shared.testing.serving import serving
 from tools.contracts.exercise import bounds, refusals
 from tools.contracts.exercise.asking import Case, ask, body_of
 from tools.contracts.exercise.documents import Operation, operations
@@ -35,6 +39,8 @@ UNSAFE: Final = ("log_in", "log_out", "create_token", "revoke_token", "end_sessi
 WHOSE: Final = ("list_sessions", "list_tokens")
 """What everybody may ask for of their own account."""
 NOWHERE: Final = 999
+LOGIN: Final = ("begin_login", "finish_login")
+"""What asks an OpenID provider, and no service."""
 
 
 @dataclass
@@ -78,6 +84,7 @@ class Gate:
                 await self._enter_as(role, "admin", self._word())
             await self._story(last=True)
         await self._behind_trouble()
+        await self._at_a_provider()
         await self._too_often()
         await self._without_database()
         return self.record
@@ -126,7 +133,7 @@ class Gate:
 
     async def _behind_trouble(self) -> None:
         """Another gateway, before services that are of no use."""
-        theirs = [one for one in self.operations.values() if 502 in one.statuses]
+        theirs = [one for one in self.operations.values() if 502 in one.statuses and one.name not in LOGIN]
         upstream = Misbehaving()
         async with upstream.serving():
             for upstream.mood in (403, 502, 500, 504):
@@ -149,6 +156,33 @@ class Gate:
         else:
             await self.ask_all(one.case(mood, "a service that refuses, or talks rubbish") for one in theirs)
 
+    async def _at_a_provider(self) -> None:
+        """Log-in by OpenID Connect, and what becomes of it when the provider is of no use."""
+        begin, finish = (self.operations[name] for name in LOGIN)
+        provider = IdentityProvider(person={"sub": "1", "preferred_username": "viewer"})
+        async with serving(provider, lifespan=False) as provider.url, httpx.AsyncClient(trust_env=False, timeout=20) as http:
+            told = {"oidc_client_id": provider.client_id, "oidc_redirect_uri": f"http://localhost{finish.path()}"}
+            self.app = self.door.make(oidc_issuer=provider.url, oidc_claim="preferred_username", **told)
+            async with self.app.test_app():
+                for path, one in (("/.well-known/openid-configuration", begin), ("/token", finish)):
+                    for status, reply in ((502, (200, {}, b"rubbish")), (503, (500, {}, b"")), (504, None), (302, None)):
+                        back = None if one is begin else await self._way_back(http)
+                        provider.answers = {path: reply} if reply else {}
+                        provider.silent = {path} if status == 504 else set()
+                        headers = {**(back.headers if back else {}), **(SHORTLY if status == 504 else {})}
+                        await self.ask(replace(back or one.case(status, "a provider", role=None), status=status, headers=headers))
+                        provider.answers, provider.silent = {}, set()
+                back = await self._way_back(http)
+                await self.ask(replace(back, status=401, query={**back.query, "error": "access_denied"}))
+
+    async def _way_back(self, http: httpx.AsyncClient) -> Case:
+        """What a browser asks for that has been at the provider."""
+        begun = await self.ask(self.operations["begin_login"].case(302, "to a provider", role=None))
+        sent = await http.get(begun.headers["location"])
+        query = dict(parse_qsl(urlsplit(sent.headers["location"]).query))
+        cookie = {"cookie": begun.headers["set-cookie"].partition(";")[0]}
+        return self.operations["finish_login"].case(302, "back from a provider", role=None, query=query, headers=cookie)
+
     async def _too_often(self) -> None:
         """One request a minute is allowed; the first of each two may be the first of another minute."""
         self.app = self.door.make(rate_limit=1, log_in_limit_address=1)
@@ -164,7 +198,9 @@ class Gate:
         async with self.app.test_app():
             await self.app.extensions["db"].close()
             await self.ask_all(
-                one.case(503, "without a database", role="stranger") for one in self.operations.values() if 503 in one.statuses
+                one.case(503, "without a database", role="stranger")
+                for one in self.operations.values()
+                if 503 in one.statuses and one.name not in LOGIN
             )
 
     def _word(self) -> str:

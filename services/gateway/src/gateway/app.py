@@ -15,6 +15,7 @@ from redis.backoff import NoBackoff
 from gateway import config
 from gateway.admin import ensure_admin
 from gateway.clients import UPSTREAMS, Rule, Upstream, public_rules
+from gateway.clients.provider import Provider
 from gateway.config import Settings
 from gateway.contract import CONTRACT
 from gateway.credentials import ISSUER, SCOPE_KEY, Grant
@@ -23,6 +24,7 @@ from gateway.errors import NotLoggedIn
 from gateway.follower import AUTHOR, make_follower
 from gateway.forward import Forwarder
 from gateway.limits import Limits, Rates
+from gateway.oidc import OpenId
 from gateway.outlets import Outlets
 from gateway.passwords import Passwords
 from gateway.resilience import RESPECTED, TRY_SHARE, Calls, Figures
@@ -94,6 +96,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
         _hashing(settings),
         limits,
         outlets,
+        _openid(settings, clock),
         cookies.conceal,
         log,
     )
@@ -143,6 +146,18 @@ def _caller(request: Request) -> Caller:
     if not isinstance(grant, Grant):
         raise NotLoggedIn
     return grant.caller
+
+
+def _openid(settings: Settings, clock: Callable[[], float]) -> OpenId | None:
+    if not settings.oidc_issuer:
+        return None
+    return OpenId(
+        Provider(settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret),
+        redirect_uri=settings.oidc_redirect_uri,
+        claim=settings.oidc_claim,
+        keys=config.session_keys(settings),
+        clock=clock,
+    )
 
 
 def _calls(settings: Settings, origin: str) -> Calls:

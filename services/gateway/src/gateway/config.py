@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from msgspec import Meta
 
+from gateway.addresses import is_safe
 from shared.config import Port, ServiceSettings, SettingsError, load
 from shared.identity import KeyFault, read_private_key
 from shared.pool import Origin
 
 PREFIX: Final = "GATEWAY"
 MIN_KEY: Final = 32
+CALLBACK: Final = "/v1/login/callback"
 USUAL: Final = {"http": ":80", "https": ":443"}
 
 Places = Annotated[int, Meta(ge=1, le=10_000)]
@@ -33,6 +35,8 @@ class Settings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields
     session_keys: str = ""
     session_idle: Seconds = 1_800
     session_absolute: Seconds = 43_200
+    tls_certificate: str = ""
+    tls_key: str = ""
     trusted_proxies: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     admin_password_file: str = "var/admin-password"  # noqa: S105 - a path
@@ -54,6 +58,11 @@ class Settings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields
     upstream_requests: Places = 64
     upstream_transfers: Places = 16
     upstream_feeds: Places = 200
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = ""
+    oidc_redirect_uri: str = ""
+    oidc_claim: Literal["", "preferred_username", "email"] = ""
     redis_url: str = ""
     rate_limit: PerMinute = 30_000
     log_in_limit: PerMinute = 5
@@ -62,6 +71,9 @@ class Settings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields
     """How long a request for the feed of employees waits for news."""
     feed_retry: Annotated[float, Meta(gt=0, le=3600)] = 2.0
     """The longest pause after a request for the feed that failed."""
+
+    def certificate(self) -> tuple[str, str] | None:
+        return (self.tls_certificate, self.tls_key) if self.tls_certificate else None
 
 
 def load_settings() -> Settings:
@@ -73,7 +85,10 @@ def load_settings() -> Settings:
 
 def check(settings: Settings) -> None:
     """Refuse (SettingsError) what types alone can't."""
-    faults = [*_key_faults(settings), *_address_faults(settings), *_limit_faults(settings)]
+    faults = [*_key_faults(settings), *_address_faults(settings), *_limit_faults(settings), *_oidc_faults(settings)]
+    if bool(settings.tls_certificate) != bool(settings.tls_key):
+        absent, given = ("KEY", "CERTIFICATE") if settings.tls_certificate else ("CERTIFICATE", "KEY")
+        faults.append(f"GATEWAY_TLS_{absent}: is needed where GATEWAY_TLS_{given} is given")
     if settings.open:
         faults.append("GATEWAY_OPEN: the gateway is never open: it is who tells callers apart")
     if faults:
@@ -115,6 +130,20 @@ def _nats_faults(settings: Settings) -> list[str]:
     parts = [urlsplit(text) for text in settings.nats_url.replace(",", " ").split()]
     good = all(part.scheme in ("nats", "tls") and part.hostname for part in parts)
     return [] if good else ["GATEWAY_NATS_URL: an address is not nats://host:port or tls://host:port"]
+
+
+def _oidc_faults(settings: Settings) -> list[str]:
+    told = {name: getattr(settings, name) for name in ("oidc_client_id", "oidc_redirect_uri")}
+    if not settings.oidc_issuer:
+        given = [name for name in (*told, "oidc_client_secret", "oidc_claim") if getattr(settings, name)]
+        return [f"GATEWAY_OIDC_ISSUER: is needed where GATEWAY_{name.upper()} is given" for name in given[:1]]
+    faults = [f"GATEWAY_{name.upper()}: is needed where GATEWAY_OIDC_ISSUER is given" for name, value in told.items() if not value]
+    if not is_safe(settings.oidc_issuer, settings.oidc_issuer) or set("?#") & set(settings.oidc_issuer):
+        faults.append("GATEWAY_OIDC_ISSUER: is not https://host[:port][/path] (or http:// at a loopback address, to try it)")
+    uri = settings.oidc_redirect_uri
+    if uri and (not is_safe(uri, uri) or urlsplit(uri).path != CALLBACK or set("?#") & set(uri)):
+        faults.append(f"GATEWAY_OIDC_REDIRECT_URI: is not https://host[:port]{CALLBACK} (or http:// at a loopback address)")
+    return faults
 
 
 def _address_faults(settings: Settings) -> list[str]:

@@ -5,6 +5,7 @@ Problem
 │   ├── NotLoggedIn           no session, or one that has ended
 │   │   └── InvalidToken      a token that is unknown, revoked, expired, or of a disabled account
 │   └── WrongCredentials      unknown user, wrong password, disabled account: they look alike
+│       └── LogInRefused      who has logged in at the OpenID provider has no account here that is in force, or the provider said no
 ├── Forbidden 403
 │   ├── CrossSite             another site's page asks
 │   └── NeedsSession          a token asks for what only someone who is logged in may do
@@ -41,8 +42,13 @@ class InvalidToken(NotLoggedIn):
 class WrongCredentials(Unauthorized):
     slug = "wrong-credentials"
 
-    def __init__(self, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__("The username or the password is wrong.", headers={"WWW-Authenticate": CHALLENGE, **(headers or {})})
+    def __init__(self, headers: Mapping[str, str] | None = None, *, detail: str = "The username or the password is wrong.") -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": CHALLENGE, **(headers or {})})
+
+
+class LogInRefused(WrongCredentials):
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail=detail)
 
 
 class CrossSite(Forbidden):

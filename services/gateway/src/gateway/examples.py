@@ -26,7 +26,7 @@ def _team(team_id: int, slug: str, name: str, **fields: Any) -> dict[str, Any]:
     )
 
 
-_NEW: Final = {"disabled": False, "employee_id": None, "version": 1, **_TIMES}
+_NEW: Final = {"disabled": False, "employee_id": None, "oidc_subject": None, "version": 1, **_TIMES}
 _ADMIN: Final = {"id": 1, "username": "admin", "role": "admin", **_NEW}
 _ACCOUNT: Final = {"id": 2, "username": "ada", "role": "editor", **_NEW}
 _SESSIONS: Final = {
@@ -126,6 +126,8 @@ EXAMPLES: Final = {
         excerpt=True,
     ),
     "log_in": Example(body={"username": "admin", "password": _PASSWORD}, answer=_SESSION),
+    "begin_login": Example(query={"return_to": "/docs"}, status=404),  # what the examples are sent to has no provider
+    "finish_login": Example(query={"state": "sbWzJeBvUqNd", "code": "q1HcT8kZ"}, status=404),
     "get_session": Example(answer=_SESSION),
     "list_sessions": Example(query={"limit": 20}, answer=_SESSIONS, excerpt=True),
     "end_session": Example(path={"session_id": 2}, status=204),

@@ -25,11 +25,14 @@ accounts = Table(
     Column("disabled", Boolean, nullable=False),
     Column("generation", Integer, nullable=False),  # counts up whenever all sessions of the account must end
     Column("employee_id", BigInteger),  # whose account it is; employees are another service's: no foreign key
+    Column("oidc_subject", exact_text()),  # who may log in to it by OpenID Connect: the issuer, a space, its name for them
     Column("version", Integer, nullable=False),
     Column("created_at", exact_text(), nullable=False),
     Column("updated_at", exact_text(), nullable=False),
     UniqueConstraint("username_key", name="uq_accounts_username_key"),
 )
+
+Index("uq_accounts_oidc_subject", accounts.c.oidc_subject, unique=True)
 
 accounts_versions = versions(accounts)
 

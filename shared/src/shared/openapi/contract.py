@@ -21,7 +21,7 @@ class Example:
     """A request and its answer, both true: tests send it, in the order of the service's examples, to a service that was empty at first.
 
     `body` is what is sent: plain values as JSON, text as the operation's first body type (or `media_type`). `answer` is what came back:
-    plain values for JSON, text for a table, None for no content; an `excerpt` when more came back than is shown.
+    plain values for JSON, text for a table, None for no content or a problem; an `excerpt` when more came back than is shown.
     """
 
     path: Mapping[str, int] = field(default_factory=dict)

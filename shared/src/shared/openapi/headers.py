@@ -36,6 +36,7 @@ RESPONSE: Final[dict[str, Described]] = {
         words="Up to when all is settled: an answer for a time up to this one will always be the same.",
     ),
     "Location": _text("^/[!-~]*$", longest=200, example="/v1/…/7", words="Where the new record is."),
+    "Redirect": _text("^(/|https?:)[!-~]*$", longest=4096, example="/", words="Where to go on."),
     "Link": _text('^<[^<>]*>; rel="next"$', longest=70_000, example='</v1/…?cursor=…>; rel="next"', words="The next page (RFC 8288)."),
     "Retry-After": {
         "description": "Seconds after which another try makes sense.",
@@ -71,8 +72,13 @@ RESPONSE: Final[dict[str, Described]] = {
     },
     "Deprecation": _text("^@[0-9]{1,12}$", longest=13, example="@1788220800", words="Since when this is deprecated (RFC 9745)."),
     "Sunset": _text(longest=29, shortest=29, example="Mon, 01 Mar 2027 00:00:00 GMT", words="When this may be gone (RFC 8594)."),
-    "Set-Cookie": _text(longest=4096, example="…; Secure; HttpOnly; Path=/; SameSite=Lax", words="The session, begun or ended."),
+    "Set-Cookie": _text(
+        longest=4096, example="…; Secure; HttpOnly; Path=/; SameSite=Lax", words="The session, or a log-in under way: begun or ended."
+    ),
 }
+
+CALLED: Final = {"Redirect": "Location"}
+"""Headers that are described in more than one way, by what they are called in an answer."""
 
 REQUEST: Final[dict[str, Described]] = {
     "If-Match": _text(
@@ -105,7 +111,7 @@ REQUEST: Final[dict[str, Described]] = {
 def response_headers(names: dict[str, Described | None]) -> Described:
     """Headers of a response: name to None for one that is always there, or to its `x-given`."""
     return {
-        name: _reference(name, given) if not given else RESPONSE[name] | {"required": False, "x-given": given}
+        CALLED.get(name, name): _reference(name, given) if not given else RESPONSE[name] | {"required": False, "x-given": given}
         for name, given in names.items()
     }
 

@@ -136,6 +136,8 @@ def _response_headers(found: Operation, method: str, status: int) -> dict[str, D
         names["Vary"] = None
     if kind is bytes and len(found.response_types) > 1:
         names["Content-Disposition"] = None
+    if status == 302:
+        names["Redirect"] = None
     if status == 201:
         names["Location"] = None
         if method.upper() == "POST":

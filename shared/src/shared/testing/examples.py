@@ -49,7 +49,7 @@ async def fault_of(send: Send, document: Document, name: str, example: Example) 
 
 def _is_alike(content: bytes, example: Example) -> bool:
     if example.answer is None:
-        return content == b""
+        return content == b"" or example.status >= 400
     if isinstance(example.answer, str):
         text = content.decode()
         return text.startswith(example.answer) if example.excerpt else text == example.answer

@@ -1,9 +1,10 @@
 """The gateway's own endpoints."""
 
-from gateway.routes import accounts, audit, changes, directory, memberships, session, sessions, tokens, webhooks
+from gateway.routes import accounts, audit, changes, directory, login, memberships, session, sessions, tokens, webhooks
 
 BLUEPRINTS = (
     session.blueprint,
+    login.blueprint,
     sessions.blueprint,
     tokens.blueprint,
     accounts.blueprint,

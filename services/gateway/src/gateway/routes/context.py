@@ -13,6 +13,7 @@ from gateway.edge.deadlines import for_services
 from gateway.edge.proxies import counted_as
 from gateway.errors import NeedsSession, NotLoggedIn, ServiceUnavailable
 from gateway.limits import Limits
+from gateway.oidc import OpenId
 from gateway.outlets import Outlets
 from gateway.passwords import Passwords
 from gateway.revocations import Revocations
@@ -40,6 +41,8 @@ class Parts:
     passwords: Passwords
     limits: Limits
     outlets: Outlets
+    openid: OpenId | None
+    """Log-in by OpenID Connect, where it is set up."""
     conceal: Callable[[str], str]
     """A keyed digest: equal for equal texts, and useless to whoever lacks the key."""
     log: Any

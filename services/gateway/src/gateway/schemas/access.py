@@ -12,11 +12,46 @@ Scope = Literal["read", "write", "admin"]
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$")]
 
 
+Subject = Annotated[
+    str,
+    Meta(
+        max_length=800,
+        pattern=r"^https?:[!-~]+ [!-~]([ -~]*[!-~])?$",
+        description="The issuer, a space, and the subject that it calls somebody by.",
+    ),
+]
+
+
 class Credentials(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who logs in; may also come as HTTP Basic."""
 
     username: Annotated[str, Meta(max_length=128)]
     password: Password
+
+
+class LogInQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where on this site the browser goes when it is logged in."""
+
+    return_to: Annotated[str, Meta(max_length=200, pattern=r"^/([!-.0-\[\]-~][!-\[\]-~]*)?$")] = "/"
+
+
+Words = Annotated[str, Meta(max_length=2000)]
+
+
+class LoggedInQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an OpenID provider sends a browser back with: a code, or an error. What else the usual ones add is not looked at."""
+
+    state: Words | None = None
+    code: Words | None = None
+    iss: Words | None = None
+    error: Words | None = None
+    error_description: Words | None = None
+    error_uri: Words | None = None
+    session_state: Words | None = None
+    scope: Words | None = None
+    authuser: Words | None = None
+    hd: Words | None = None
+    prompt: Words | None = None
 
 
 class SessionState(Struct, frozen=True, kw_only=True):
@@ -68,11 +103,14 @@ class AccountBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class AccountPatch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What of an account may be changed. With an `employee_id`, the account is disabled when that employee is deleted or inactive."""
+    """What of an account may be changed. With an `employee_id`, the account is disabled when that employee is deleted or inactive; with an
+    `oidc_subject`, that person logs in to it by OpenID Connect.
+    """
 
     role: AccountRole | UnsetType = UNSET
     disabled: bool | UnsetType = UNSET
     employee_id: Id | UnsetType | None = UNSET
+    oidc_subject: Subject | UnsetType | None = UNSET
 
 
 class PasswordBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -96,6 +134,7 @@ class Account(Struct, frozen=True, kw_only=True):
     role: AccountRole
     disabled: bool
     employee_id: Id | None
+    oidc_subject: Subject | None
     version: Id
     created_at: Moment
     updated_at: Moment

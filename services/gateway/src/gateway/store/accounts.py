@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, func, insert, select, update
 
-from gateway.errors import NotLoggedIn
+from gateway.errors import LogInRefused, NotLoggedIn
 from gateway.models import accounts, accounts_versions, log, passwords
 from gateway.store import Unit, sessions
 from shared.changes import Author, Change, digest_of
@@ -17,7 +17,7 @@ from shared.pages import Listing, Page, Sort
 from shared.records import Record, Records
 from shared.words import fold
 
-FIELDS: Final = ("id", "username", "role", "disabled", "employee_id", "version", "created_at", "updated_at")
+FIELDS: Final = ("id", "username", "role", "disabled", "employee_id", "oidc_subject", "version", "created_at", "updated_at")
 SHOWN: Final = [accounts.c[name] for name in FIELDS]
 
 ACCOUNTS: Final = Records("account", accounts, accounts_versions, log, lambda values: {"username_key": fold(values["username"])})
@@ -32,6 +32,9 @@ _log_in: Final = select(
 ).join_from(accounts, passwords, passwords.c.account_id == accounts.c.id)
 _LOG_IN: Final = Query(_log_in.where(accounts.c.username_key == bindparam("username_key")))
 _LOG_IN_OF: Final = Query(_log_in.where(accounts.c.id == bindparam("id")))
+_holder: Final = select(accounts.c.id, accounts.c.username, accounts.c.role, accounts.c.disabled, accounts.c.generation)
+_HOLDER_OF_SUBJECT: Final = Query(_holder.where(accounts.c.oidc_subject == bindparam("oidc_subject")))
+_HOLDER_TO_LINK: Final = Query(_holder.where(accounts.c.username_key == bindparam("username_key"), accounts.c.oidc_subject.is_(None)))
 _ID: Final = Query(select(accounts.c.id).where(accounts.c.username_key == bindparam("username_key")))
 _OTHER_ADMINS: Final = Query(
     select(func.count())
@@ -81,6 +84,18 @@ async def get_log_in(db: Database, account_id: int) -> LogIn:
     return LogIn(*row)
 
 
+async def find_subject(db: Database, oidc_subject: str) -> Holder | None:
+    """The account of somebody at the OpenID provider; None when there is none."""
+    row = await db.one(_HOLDER_OF_SUBJECT, oidc_subject=oidc_subject)
+    return Holder(*row) if row else None
+
+
+async def find_unlinked(db: Database, username: str) -> Holder | None:
+    """The account of a username, without regard to case, that is nobody's at the OpenID provider yet; None when there is none."""
+    row = await db.one(_HOLDER_TO_LINK, username_key=fold(username))
+    return Holder(*row) if row else None
+
+
 async def get_account(db: Database, account_id: int) -> dict[str, Any]:
     """An account as it is shown. Raises NotFound."""
     row = await db.one(_ACCOUNT, id=account_id)
@@ -117,17 +132,36 @@ def add_first_account(conn: Connection, username: str, password_hash: str, autho
 def change_account(
     conn: Connection, account_id: int, changes: Mapping[str, Any], condition: Precondition, author: Author
 ) -> dict[str, Any]:
-    """Change role, disabled or employee_id, and give the account as it is shown. Another role and disabling end its sessions.
+    """Change role, disabled, employee_id or oidc_subject, and give the account as it is shown. Another role and disabling end its sessions.
 
-    Raises NotFound, PreconditionFailed, and Conflict naming the field that would leave nobody to keep accounts.
+    Raises NotFound, PreconditionFailed, and Conflict naming the field that would leave nobody to keep accounts, or is another account's.
     """
     before = _get(conn, account_id)
     condition.check(before["version"])
     _keep_an_admin(conn, before, {**before, **changes})
-    after = ACCOUNTS.change(conn, before, {**changes, "generation": _generation(before, changes)}, author)
+    try:
+        with conn.savepoint():
+            after = ACCOUNTS.change(conn, before, {**changes, "generation": _generation(before, changes)}, author)
+    except UniqueViolation as error:
+        raise Conflict.of("oidc_subject", "is another account's") from error
     if after["generation"] != before["generation"]:
         sessions.end_all(conn, account_id, author)
     return _shown(after)
+
+
+def link_subject(conn: Connection, holder: Holder, oidc_subject: str, author: Author) -> None:
+    """From now on somebody at the OpenID provider logs in to this account, which is in force and nobody's there yet.
+
+    Raises LogInRefused when it, or whose it is to be, has changed meanwhile.
+    """
+    before = _get(conn, holder.id)
+    if (before["oidc_subject"], before["generation"], before["disabled"]) != (None, holder.generation, False):
+        raise LogInRefused("The account has just changed: try again.")
+    try:
+        with conn.savepoint():
+            ACCOUNTS.change(conn, before, {"oidc_subject": oidc_subject}, author)
+    except UniqueViolation as error:
+        raise LogInRefused("The account has just changed: try again.") from error
 
 
 def disable(conn: Connection, account_id: int, author: Author) -> bool:
@@ -159,7 +193,7 @@ def recover_admin(conn: Connection, username: str, password_hash: str, author: A
     found = conn.one(_ID, username_key=fold(username))
     if found is None:
         return int(add_account(conn, username, "admin", password_hash, author)["id"])
-    changes = {"role": "admin", "disabled": False, "employee_id": None}
+    changes = {"role": "admin", "disabled": False, "employee_id": None, "oidc_subject": None}
     _set_password(conn, _get(conn, found[0]), changes, password_hash, author)
     return int(found[0])
 
