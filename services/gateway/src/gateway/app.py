@@ -56,8 +56,8 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
     log = logger("gateway", settings.log_level)
     db = make_database(settings)
     cookies = SessionCookies(config.session_keys(settings))
-    redis = _redis(settings)
-    revocations = _revocations(redis, log)
+    redis = make_redis(settings)
+    revocations = make_revocations(redis, log)
     sessions = Sessions(db, cookies, revocations, idle=settings.session_idle, absolute=settings.session_absolute, clock=clock, log=log)
     tokens = Tokens(db, revocations, clock=clock, log=log)
     limits = Limits(_rates(settings), clock=clock, log=log, shared=redis)
@@ -102,6 +102,24 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
         app.extensions["metrics"].registry.register(figures)
     _live(app, db, parts, settings, redis)
     return app
+
+
+def make_revocations(redis: Redis | None, log: Any) -> Revocations:
+    """How other processes learn of what ends."""
+    return InDatabase() if redis is None else InRedis(redis, log)
+
+
+def make_redis(settings: Settings) -> Redis | None:
+    """The way to Redis: what is not answered within a quarter of a second is not waited for, nor asked more than twice."""
+    if not settings.redis_url:
+        return None
+    return Redis.from_url(
+        settings.redis_url,
+        socket_timeout=REDIS_TIMEOUT,
+        socket_connect_timeout=REDIS_TIMEOUT,
+        retry=Retry(NoBackoff(), 1),
+        max_connections=REDIS_CONNECTIONS,
+    )
 
 
 def _live(app: Quart, db: Database, parts: Parts, settings: Settings, redis: Redis | None) -> None:
@@ -154,25 +172,8 @@ def _calls(settings: Settings, origin: str) -> Calls:
     return Calls(pool, feeds, requests=settings.upstream_requests, transfers=settings.upstream_transfers, respected=respected)
 
 
-def _revocations(redis: Redis | None, log: Any) -> Revocations:
-    return InDatabase() if redis is None else InRedis(redis, log)
-
-
 def _hashing(settings: Settings) -> Passwords:
     return Passwords(most=int(LOG_INS * len(UPSTREAMS) * settings.upstream_requests))
-
-
-def _redis(settings: Settings) -> Redis | None:
-    """The way to Redis: what is not answered within a quarter of a second is not waited for, nor asked more than twice."""
-    if not settings.redis_url:
-        return None
-    return Redis.from_url(
-        settings.redis_url,
-        socket_timeout=REDIS_TIMEOUT,
-        socket_connect_timeout=REDIS_TIMEOUT,
-        retry=Retry(NoBackoff(), 1),
-        max_connections=REDIS_CONNECTIONS,
-    )
 
 
 def _rates(settings: Settings) -> Rates:
