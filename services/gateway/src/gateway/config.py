@@ -41,8 +41,8 @@ class Settings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields
     """How many readers one process streams changes to at a time."""
     nats_url: str = ""
     """nats://host:port, several with commas: where changes are relayed to. Empty: nowhere."""
-    nats_stream: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "ROSTER"
-    nats_subject: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$", max_length=100)] = "roster"
+    nats_stream: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}(?!\n)$")] = "ROSTER"
+    nats_subject: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(?!\n)$", max_length=100)] = "roster"
     """What the subjects of relayed changes begin with."""
     webhook_private: bool = False
     """Whether webhooks may be delivered to private addresses, and over http."""
