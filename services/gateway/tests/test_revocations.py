@@ -8,6 +8,7 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import delete
 
+from gateway.app import REDIS_CONNECTIONS, make_redis
 from gateway.errors import ServiceUnavailable
 from gateway.models import sessions
 from gateway.revocations import CHANGING, REREAD, InRedis
@@ -144,4 +145,13 @@ async def test_an_account_that_is_changing_has_no_stamp_and_a_stamp_never_comes_
     with pytest.raises(ServiceUnavailable):
         async with stamps.changing(7):
             raise AssertionError("nothing may be written")
+    await client.aclose()
+
+
+async def test_more_callers_at_once_than_connections_to_redis_are_all_answered(shared: Any) -> None:
+    client = make_redis(shared)
+    assert client is not None
+    stamps = InRedis(client, logger("test"))
+    found = await asyncio.gather(*(stamps.stamp(account_id) for account_id in range(REDIS_CONNECTIONS + 50)))
+    assert len(set(found)) == REDIS_CONNECTIONS + 50
     await client.aclose()

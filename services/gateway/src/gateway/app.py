@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from quart import Quart, Request
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -18,7 +18,7 @@ from gateway.clients import UPSTREAMS, Rule, Upstream, public_rules
 from gateway.config import Settings
 from gateway.contract import CONTRACT
 from gateway.credentials import ISSUER, SCOPE_KEY, Grant
-from gateway.edge import MOST, GatewayEdge, Policies, Route, Table, own_routes, routes_of
+from gateway.edge import CHECK, MOST, GatewayEdge, Policies, Route, Table, own_routes, routes_of
 from gateway.errors import NotLoggedIn
 from gateway.follower import AUTHOR, make_follower
 from gateway.forward import Forwarder
@@ -110,16 +110,21 @@ def make_revocations(redis: Redis | None, log: Any) -> Revocations:
 
 
 def make_redis(settings: Settings) -> Redis | None:
-    """The way to Redis: what is not answered within a quarter of a second is not waited for, nor asked more than twice."""
+    """The way to Redis: what is not answered within a quarter of a second is not waited for, nor asked more than twice.
+
+    More questions at a time than connections wait for one: many callers at once are no reason to let nobody in.
+    """
     if not settings.redis_url:
         return None
-    return Redis.from_url(
+    pool = BlockingConnectionPool.from_url(
         settings.redis_url,
         socket_timeout=REDIS_TIMEOUT,
         socket_connect_timeout=REDIS_TIMEOUT,
         retry=Retry(NoBackoff(), 1),
         max_connections=REDIS_CONNECTIONS,
+        timeout=CHECK,
     )
+    return Redis.from_pool(pool)
 
 
 def _live(app: Quart, db: Database, parts: Parts, settings: Settings, redis: Redis | None) -> None:
