@@ -42,6 +42,7 @@ async def test_wrong_fields_are_named(house: Any, admin: Any) -> None:
         ({"username": "a:b"}, "username"),
         ({"username": "a b"}, "username"),
         ({"username": ""}, "username"),
+        ({"username": "viewer\n"}, "username"),
         ({"role": "root"}, "role"),
         ({"password": "short"}, "password"),
         ({"password": "password1"}, "password"),

@@ -1,5 +1,6 @@
 """The first account, and finding it again."""
 
+import asyncio
 import os
 import stat
 from pathlib import Path
@@ -11,8 +12,10 @@ import pytest
 from gateway.__main__ import run
 from gateway.admin import AdminFault, keep_password, reset_admin
 from gateway.passwords import Passwords
+from gateway.revocations import InDatabase
 from shared.db import StoreError
 from shared.testing.databases import postgresql_database
+from shared.testing.redis import RedisServer
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -113,7 +116,7 @@ async def test_a_lost_password_is_replaced_while_the_gateway_serves(
     await admin("PATCH", "/v1/accounts/2", json={"role": "admin"})
     other = await house.browser().log_in("editor")
     await other("PATCH", "/v1/accounts/3", json={"role": "viewer", "disabled": True, "employee_id": 7})
-    await reset_admin(db, passwords, settings)
+    await reset_admin(db, passwords, settings, InDatabase())
     password = read_and_check(path)
     assert capfd.readouterr().err.count(password) == 1
     again = await house.browser().log_in("admin", password)
@@ -124,7 +127,7 @@ async def test_a_lost_password_is_replaced_while_the_gateway_serves(
 
 
 async def test_an_account_that_is_not_there_is_made(house: Any, settings: Any, passwords: Any) -> None:
-    await reset_admin(house.app.extensions["db"], passwords, settings, "root")
+    await reset_admin(house.app.extensions["db"], passwords, settings, InDatabase(), "root")
     browser = await house.browser().log_in("root", read_and_check(Path(settings.admin_password_file)))
     assert (await browser.get("/v1/accounts?count=true")).json()["total"] == 4
 
@@ -133,7 +136,7 @@ async def test_a_reset_that_fails_leaves_the_file_as_it_was(house: Any, settings
     db = house.app.extensions["db"]
     await db.close()
     with pytest.raises(StoreError):
-        await reset_admin(db, passwords, settings)
+        await reset_admin(db, passwords, settings, InDatabase())
     assert (files_beside(path), read(path)) == ([path.name], "what it once was")
 
 
@@ -148,3 +151,23 @@ def test_the_command_resets_what_the_settings_name(settings: Any, tmp_path: Path
     monkeypatch.setenv("GATEWAY_SESSION_KEYS", "short")
     assert run(["reset-admin"]) == 1
     assert "SESSION_KEYS" in capfd.readouterr().err
+
+
+async def test_a_reset_counts_at_gateways_that_share_a_redis(
+    settings: Any, open_house: Any, redis: RedisServer, monkeypatch: Any, capfd: Any
+) -> None:
+    shared = msgspec.structs.replace(settings, redis_url=redis.url)
+    for name in ("database_url", "signing_key", "session_keys", "admin_password_file", "redis_url"):
+        monkeypatch.setenv(f"GATEWAY_{name.upper()}", getattr(shared, name))
+    async with open_house(shared) as house:
+        admin = await house.browser().log_in("admin")
+        assert (await admin.get("/v1/accounts")).status_code == 200
+        assert await asyncio.to_thread(run, ["reset-admin"]) == 0
+        house.clock.now += 1
+        assert (await admin.get("/v1/accounts")).status_code == 401
+        password = read(Path(settings.admin_password_file))
+        redis.kill()
+        assert await asyncio.to_thread(run, ["reset-admin"]) == 1
+        assert "nothing was changed" in capfd.readouterr().err
+        redis.start()
+        await house.browser().log_in("admin", password)

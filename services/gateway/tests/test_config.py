@@ -28,9 +28,16 @@ def test_good_settings_pass(settings: Settings) -> None:
         ({"origins": ("https://A.example",)}, "ORIGINS"),
         ({"origins": ("https://a.example:443",)}, "ORIGINS"),
         ({"origins": ("*",)}, "ORIGINS"),
+        ({"origins": ("https://[a",)}, "ORIGINS"),
         ({"redis_url": "127.0.0.1:6379"}, "REDIS_URL"),
         ({"redis_url": "http://127.0.0.1:6379"}, "REDIS_URL"),
         ({"redis_url": "redis://"}, "REDIS_URL"),
+        ({"redis_url": "redis://h:six"}, "REDIS_URL"),
+        ({"redis_url": "redis://h:99999"}, "REDIS_URL"),
+        ({"redis_url": "redis://[h"}, "REDIS_URL"),
+        ({"nats_url": "127.0.0.1:4222"}, "NATS_URL"),
+        ({"nats_url": "nats://"}, "NATS_URL"),
+        ({"nats_url": "nats://h:4222,http://h:4222"}, "NATS_URL"),
         *(
             ({"employees_url": url}, "EMPLOYEES_URL")
             for url in ("ftp://x", "http://", "http://h/x", "http://u:p@h:1", "http://h:99999", "unix://h")

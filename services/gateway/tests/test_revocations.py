@@ -1,5 +1,6 @@
 """What ends at one gateway process has ended at the others, with Redis between them."""
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -7,6 +8,7 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import delete
 
+from gateway.app import REDIS_CONNECTIONS, make_redis
 from gateway.errors import ServiceUnavailable
 from gateway.models import sessions
 from gateway.revocations import CHANGING, REREAD, InRedis
@@ -97,6 +99,30 @@ async def test_a_redis_that_has_lost_everything_lets_nobody_in_who_has_logged_ou
         assert (await copied.get("/v1/session")).status_code == 401
 
 
+async def test_an_account_stays_marked_when_a_write_was_given_up(redis: RedisServer) -> None:
+    """A request that runs out of time leaves its write to the database, which may make it later: under a stamp nobody would ask again."""
+    client = Redis.from_url(redis.url)
+    stamps, writing = InRedis(client, logger("test")), asyncio.Event()
+
+    async def change() -> None:
+        async with stamps.changing(7):
+            writing.set()
+            await asyncio.Event().wait()
+
+    before = await stamps.stamp(7)
+    request = asyncio.create_task(change())
+    await writing.wait()
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    assert await stamps.stamp(7) == b""
+    assert 0 < await client.ttl("roster:stamp:7") <= REREAD
+    async with stamps.changing(7):
+        pass
+    assert await stamps.stamp(7) not in (b"", before)
+    await client.aclose()
+
+
 async def test_an_account_that_is_changing_has_no_stamp_and_a_stamp_never_comes_back(redis: RedisServer) -> None:
     client = Redis.from_url(redis.url)
     stamps = InRedis(client, logger("test"))
@@ -119,4 +145,13 @@ async def test_an_account_that_is_changing_has_no_stamp_and_a_stamp_never_comes_
     with pytest.raises(ServiceUnavailable):
         async with stamps.changing(7):
             raise AssertionError("nothing may be written")
+    await client.aclose()
+
+
+async def test_more_callers_at_once_than_connections_to_redis_are_all_answered(shared: Any) -> None:
+    client = make_redis(shared)
+    assert client is not None
+    stamps = InRedis(client, logger("test"))
+    found = await asyncio.gather(*(stamps.stamp(account_id) for account_id in range(REDIS_CONNECTIONS + 50)))
+    assert len(set(found)) == REDIS_CONNECTIONS + 50
     await client.aclose()

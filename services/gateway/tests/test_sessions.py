@@ -210,7 +210,7 @@ async def test_an_admin_sees_and_ends_the_sessions_of_others(house: Any, viewer:
 async def test_weaker_parameters_are_made_anew_at_log_in(house: Any) -> None:
     weak = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
     db = house.app.extensions["db"]
-    await db.write(accounts.set_hash(1, weak))
+    await db.write(accounts.set_hash(await accounts.get_log_in(db, 1), weak))
     assert (await house.browser()("POST", "/v1/session", auth=("viewer", "wrong"))).status_code == 401
     assert (await accounts.get_log_in(db, 1)).hash == weak
     browser = await house.browser().log_in("viewer")

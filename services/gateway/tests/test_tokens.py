@@ -102,6 +102,7 @@ async def test_a_role_that_is_taken_away_is_taken_from_the_token_too(house: Any,
 async def test_wrong_fields_are_named(house: Any, editor: Any) -> None:
     table: list[tuple[dict[str, Any], str]] = [
         ({"name": ""}, "name"),
+        ({"name": "program\n"}, "name"),
         ({"name": "x" * 101}, "name"),
         ({"name": "a\nb"}, "name"),
         ({"name": " a"}, "name"),

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
-from gateway.admin import ensure_admin, reset_admin
-from gateway.app import create_app
+from gateway.admin import USERNAME, ensure_admin, reset_admin
+from gateway.app import create_app, make_redis, make_revocations
 from gateway.audit import AUDIT
 from gateway.config import Settings, load_settings
 from gateway.passwords import Passwords
@@ -17,6 +17,7 @@ from shared.cli import PRIVATE, main
 from shared.config import SettingsError
 from shared.db import Database, StoreError
 from shared.lifecycle import make_database
+from shared.observe import logger
 
 Work = Callable[[Database, Passwords, Settings], Awaitable[Any]]
 
@@ -45,6 +46,16 @@ async def _with_database(settings: Settings, work: Work) -> None:
         await db.close()
 
 
+async def _reset(db: Database, passwords: Passwords, settings: Settings, username: str = USERNAME) -> None:
+    """`reset_admin`, of which gateways that serve learn as they do of each other."""
+    redis = make_redis(settings)
+    try:
+        await reset_admin(db, passwords, settings, make_revocations(redis, logger("gateway", settings.log_level)), username)
+    finally:
+        if redis is not None:
+            await redis.aclose()
+
+
 def _fail(message: str) -> int:
     sys.stderr.write(f"gateway: {message}\n")
     return 1
@@ -56,9 +67,9 @@ def run(arguments: Sequence[str]) -> int:
         case ["create-admin"]:
             return on_accounts(ensure_admin)
         case ["reset-admin"]:
-            return on_accounts(reset_admin)
+            return on_accounts(_reset)
         case ["reset-admin", username] if not username.startswith("-"):
-            return on_accounts(partial(reset_admin, username=username))
+            return on_accounts(partial(_reset, username=username))
     return main("gateway", create_app, Settings, audit=AUDIT)
 
 

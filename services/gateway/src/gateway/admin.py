@@ -4,11 +4,14 @@ import asyncio
 import os
 import secrets
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
 from gateway.config import Settings
+from gateway.errors import ServiceUnavailable
 from gateway.passwords import Passwords
+from gateway.revocations import Revocations
 from gateway.store import accounts, links
 from shared.changes import Author
 from shared.db import Connection, Database
@@ -41,23 +44,29 @@ async def ensure_admin(db: Database, passwords: Passwords, settings: Settings) -
     return bool(made)
 
 
-async def reset_admin(db: Database, passwords: Passwords, settings: Settings, username: str = USERNAME) -> None:
+async def reset_admin(db: Database, passwords: Passwords, settings: Settings, revocations: Revocations, username: str = USERNAME) -> None:
     """Give an account another random password, kept in the file and told on standard error, and the role admin; it is enabled, belongs to
-    no employee any more, and all its sessions end. It is made where there is none. Raises AdminFault.
+    no employee any more, and all its sessions end, at gateways that serve too. It is made where there is none. Raises AdminFault.
 
     The file is replaced last, so that it never holds a password that is none.
     """
     path, password = Path(settings.admin_password_file), _random()
     password_hash = await passwords.hash(password)
+    before = await accounts.find_log_in(db, username)
     fresh = await asyncio.to_thread(_write_fresh, path, password)
 
     def unit(conn: Connection) -> None:
         links.link(conn, accounts.recover_admin(conn, username, password_hash, RESET), None)
 
     try:
-        await db.write(unit)
+        async with nullcontext() if before is None else revocations.changing(before.id):
+            await db.write(unit)
         _tell(f"the account {username} is an admin with the password {password} (kept in {path}); its sessions have ended")
         await asyncio.to_thread(fresh.replace, path)
+    except ServiceUnavailable as error:
+        raise AdminFault(
+            "Redis (GATEWAY_REDIS_URL) does not answer, so that the account's sessions can't be ended: nothing was changed"
+        ) from error
     except OSError as error:
         raise AdminFault(f"{path} can't be written: {error.strerror}") from error
     finally:

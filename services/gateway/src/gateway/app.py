@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from quart import Quart, Request
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -19,7 +19,7 @@ from gateway.clients.provider import Provider
 from gateway.config import Settings
 from gateway.contract import CONTRACT
 from gateway.credentials import ISSUER, SCOPE_KEY, Grant
-from gateway.edge import MOST, GatewayEdge, Policies, Route, Table, own_routes, routes_of
+from gateway.edge import CHECK, MOST, GatewayEdge, Policies, Route, Table, own_routes, routes_of
 from gateway.errors import NotLoggedIn
 from gateway.follower import AUTHOR, make_follower
 from gateway.forward import Forwarder
@@ -58,8 +58,8 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
     log = logger("gateway", settings.log_level)
     db = make_database(settings)
     cookies = SessionCookies(config.session_keys(settings))
-    redis = _redis(settings)
-    revocations = _revocations(redis, log)
+    redis = make_redis(settings)
+    revocations = make_revocations(redis, log)
     sessions = Sessions(db, cookies, revocations, idle=settings.session_idle, absolute=settings.session_absolute, clock=clock, log=log)
     tokens = Tokens(db, revocations, clock=clock, log=log)
     limits = Limits(_rates(settings), clock=clock, log=log, shared=redis)
@@ -105,6 +105,29 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
         app.extensions["metrics"].registry.register(figures)
     _live(app, db, parts, settings, redis)
     return app
+
+
+def make_revocations(redis: Redis | None, log: Any) -> Revocations:
+    """How other processes learn of what ends."""
+    return InDatabase() if redis is None else InRedis(redis, log)
+
+
+def make_redis(settings: Settings) -> Redis | None:
+    """The way to Redis: what is not answered within a quarter of a second is not waited for, nor asked more than twice.
+
+    More questions at a time than connections wait for one: many callers at once are no reason to let nobody in.
+    """
+    if not settings.redis_url:
+        return None
+    pool = BlockingConnectionPool.from_url(
+        settings.redis_url,
+        socket_timeout=REDIS_TIMEOUT,
+        socket_connect_timeout=REDIS_TIMEOUT,
+        retry=Retry(NoBackoff(), 1),
+        max_connections=REDIS_CONNECTIONS,
+        timeout=CHECK,
+    )
+    return Redis.from_pool(pool)
 
 
 def _live(app: Quart, db: Database, parts: Parts, settings: Settings, redis: Redis | None) -> None:
@@ -169,25 +192,8 @@ def _calls(settings: Settings, origin: str) -> Calls:
     return Calls(pool, feeds, requests=settings.upstream_requests, transfers=settings.upstream_transfers, respected=respected)
 
 
-def _revocations(redis: Redis | None, log: Any) -> Revocations:
-    return InDatabase() if redis is None else InRedis(redis, log)
-
-
 def _hashing(settings: Settings) -> Passwords:
     return Passwords(most=int(LOG_INS * len(UPSTREAMS) * settings.upstream_requests))
-
-
-def _redis(settings: Settings) -> Redis | None:
-    """The way to Redis: what is not answered within a quarter of a second is not waited for, nor asked more than twice."""
-    if not settings.redis_url:
-        return None
-    return Redis.from_url(
-        settings.redis_url,
-        socket_timeout=REDIS_TIMEOUT,
-        socket_connect_timeout=REDIS_TIMEOUT,
-        retry=Retry(NoBackoff(), 1),
-        max_connections=REDIS_CONNECTIONS,
-    )
 
 
 def _rates(settings: Settings) -> Rates:

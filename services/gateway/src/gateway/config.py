@@ -45,8 +45,8 @@ class Settings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields
     """How many readers one process streams changes to at a time."""
     nats_url: str = ""
     """nats://host:port, several with commas: where changes are relayed to. Empty: nowhere."""
-    nats_stream: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "ROSTER"
-    nats_subject: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$", max_length=100)] = "roster"
+    nats_stream: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}(?!\n)$")] = "ROSTER"
+    nats_subject: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(?!\n)$", max_length=100)] = "roster"
     """What the subjects of relayed changes begin with."""
     webhook_private: bool = False
     """Whether webhooks may be delivered to private addresses, and over http."""
@@ -126,10 +126,34 @@ def _limit_faults(settings: Settings) -> list[str]:
     return []
 
 
-def _nats_faults(settings: Settings) -> list[str]:
-    parts = [urlsplit(text) for text in settings.nats_url.replace(",", " ").split()]
-    good = all(part.scheme in ("nats", "tls") and part.hostname for part in parts)
-    return [] if good else ["GATEWAY_NATS_URL: an address is not nats://host:port or tls://host:port"]
+def _server_faults(settings: Settings) -> list[str]:
+    """Faults of the addresses of NATS and Redis."""
+    faults = []
+    if not all(_names_server(text, "nats", "tls") for text in settings.nats_url.replace(",", " ").split()):
+        faults.append("GATEWAY_NATS_URL: an address is not nats://host:port or tls://host:port")
+    if settings.redis_url and not _names_server(settings.redis_url, "redis", "rediss"):
+        faults.append("GATEWAY_REDIS_URL: is not redis://[user:password@]host[:port][/database], or rediss:// for TLS")
+    return faults
+
+
+def _names_server(text: str, *schemes: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port or an address in brackets that is none
+        return False
+
+
+def _origin_fault(text: str) -> str | None:
+    try:
+        parts = urlsplit(text)
+    except ValueError as error:
+        return str(error)
+    if parts.scheme not in ("http", "https") or not parts.netloc or text != f"{parts.scheme}://{parts.netloc}":
+        return f"{text!r} is not scheme://host[:port]"
+    if text != text.lower() or "@" in text or text.endswith(USUAL[parts.scheme]):
+        return f"{text!r} is not as browsers say it: small letters, no user, no port that is the usual one"
+    return None
 
 
 def _oidc_faults(settings: Settings) -> list[str]:
@@ -147,20 +171,13 @@ def _oidc_faults(settings: Settings) -> list[str]:
 
 
 def _address_faults(settings: Settings) -> list[str]:
-    faults = []
+    faults = _server_faults(settings)
     for text in settings.trusted_proxies:
         try:
             ip_network(text)
         except ValueError as error:
             faults.append(f"GATEWAY_TRUSTED_PROXIES: {error}")
-    for text in settings.origins:
-        parts = urlsplit(text)
-        if parts.scheme not in ("http", "https") or not parts.netloc or text != f"{parts.scheme}://{parts.netloc}":
-            faults.append(f"GATEWAY_ORIGINS: {text!r} is not scheme://host[:port]")
-        elif text != text.lower() or "@" in text or text.endswith(USUAL[parts.scheme]):
-            faults.append(f"GATEWAY_ORIGINS: {text!r} is not as browsers say it: small letters, no user, no port that is the usual one")
-    if settings.redis_url and (urlsplit(settings.redis_url).scheme not in ("redis", "rediss") or not urlsplit(settings.redis_url).hostname):
-        faults.append("GATEWAY_REDIS_URL: is not redis://[user:password@]host[:port][/database], or rediss:// for TLS")
+    faults += [f"GATEWAY_ORIGINS: {fault}" for text in settings.origins if (fault := _origin_fault(text))]
     for name in ("employees_url", "teams_url"):
         try:
             Origin.parse(getattr(settings, name))

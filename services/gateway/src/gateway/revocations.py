@@ -18,7 +18,7 @@ from gateway.errors import ServiceUnavailable
 
 CHANGING: Final = b"-"
 REREAD: Final = 60
-"""Seconds after which the database is asked, whatever the stamp; so long an account stays marked whose writer was lost."""
+"""Seconds after which the database is asked, whatever the stamp; so long an account stays marked whose writer was lost or gave up."""
 
 KEPT: Final = 86_400
 """Seconds for which a stamp is kept."""
@@ -68,13 +68,11 @@ class InRedis:
             await self._redis.set(key, CHANGING, ex=REREAD)
         except (RedisError, OSError) as error:
             raise ServiceUnavailable("Sessions can't be ended at the moment.") from error
+        yield  # a write that was given up may still be made: what raises leaves the mark
         try:
-            yield
-        finally:
-            try:
-                await self._redis.set(key, _fresh(), ex=KEPT)
-            except (RedisError, OSError):  # it stays marked, and so the database is asked, for as long as anybody trusts an older stamp
-                self._log.warning("redis did not take the stamp of an account", account_id=account_id, exc_info=True)
+            await self._redis.set(key, _fresh(), ex=KEPT)
+        except (RedisError, OSError):  # it stays marked, and so the database is asked, for as long as anybody trusts an older stamp
+            self._log.warning("redis did not take the stamp of an account", account_id=account_id, exc_info=True)
 
 
 def _key(account_id: int) -> str:

@@ -7,6 +7,8 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from shared.openapi.headers import SOMETIMES
+
 LISTED = "https://hr.example"
 OTHERS = (
     "https://hr.example.evil",
@@ -21,6 +23,9 @@ OTHERS = (
     "",
 )
 PREFLIGHT = {"Access-Control-Request-Method": "PATCH", "Access-Control-Request-Headers": "content-type"}
+NEVER_READ = {"Allow", "Deprecation", "Set-Cookie", "Sunset", "Vary"}
+"""By scripts: what is the browser's own, and what is told to people."""
+
 PATHS = ("/v1/employees/7", "/v1/session", "/v1/nothing", "/v1/%2e%2e", "/v1/accounts")
 
 
@@ -43,6 +48,15 @@ async def test_the_page_of_a_listed_origin_may_read(listing: Any) -> None:
         assert told(answer)["access-control-allow-credentials"] == "true"
         assert "ETag" in told(answer)["access-control-expose-headers"]
         assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_the_page_of_a_listed_origin_may_send_and_read_every_header_that_is_documented(listing: Any) -> None:
+    components = listing.app.extensions["openapi"]()["components"]
+    taken = {one["name"] for one in components["parameters"].values() if one["in"] == "header"}
+    given = {name.removesuffix(SOMETIMES) for name in components["headers"]}
+    answer = told(await listing.browser()("OPTIONS", "/v1/changes", headers={"Origin": LISTED, **PREFLIGHT}))
+    assert taken - set(answer["access-control-allow-headers"].split(", ")) == set()
+    assert given - set(answer["access-control-expose-headers"].split(", ")) == NEVER_READ
 
 
 @pytest.mark.parametrize("origin", OTHERS)

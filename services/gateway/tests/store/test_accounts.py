@@ -114,3 +114,12 @@ async def test_a_feed_disables_the_last_admin_too(db: Database, add: Any) -> Non
     await db.write(partial(accounts.recover_admin, username="ROOT", password_hash="found again", author=AUTHOR))
     found = await accounts.get_log_in(db, account.id)
     assert (found.role, found.disabled, found.hash, found.generation) == ("admin", False, "found again", 3)
+
+
+async def test_a_hash_made_anew_does_not_bring_back_a_password_that_was_changed_meanwhile(db: Database, add: Any) -> None:
+    account = await add()
+    await db.write(lambda conn: accounts.set_password(conn, account.id, "another", AUTHOR))
+    await db.write(accounts.set_hash(account, "the old one, kept better"))
+    assert (await accounts.get_log_in(db, account.id)).hash == "another"
+    await db.write(accounts.set_hash(await accounts.get_log_in(db, account.id), "another, kept better"))
+    assert (await accounts.get_log_in(db, account.id)).hash == "another, kept better"

@@ -49,6 +49,7 @@ async def test_only_admins_see_them(feeds: Feeds, editor: Any, viewer: Any) -> N
         ({}, "url"),
         ({"url": "ftp://a.example/"}, "url"),
         ({"url": "https://"}, "url"),
+        ({"url": "https://a.example/\n"}, "url"),
         ({"url": "https:a.example/"}, "url"),
         ({"url": "https://user@a.example/"}, "url"),
         ({"url": "https://user:word@a.example/"}, "url"),

@@ -17,6 +17,7 @@ ASKED: Final = b", ".join(
         b"Idempotency-Key",
         b"If-Match",
         b"If-None-Match",
+        b"Last-Event-ID",
         b"Prefer",
         b"traceparent",
         b"X-Request-ID",
@@ -25,13 +26,19 @@ ASKED: Final = b", ".join(
 )
 TOLD: Final = b", ".join(
     (
+        b"Accept",
+        b"Content-Disposition",
         b"ETag",
         b"Idempotency-Replayed",
         b"Link",
         b"Location",
+        b"Preference-Applied",
         b"RateLimit",
         b"RateLimit-Policy",
         b"Retry-After",
+        b"WWW-Authenticate",
+        b"X-As-Of",
+        b"X-As-Of-Stable",
         b"X-Gateway-Complete",
         b"X-Request-ID",
     )

@@ -43,7 +43,7 @@ CLIENT_GONE: Final = 499
 """What the log says of a request whose client left before its answer."""
 
 CHECK: Final = 1.0
-"""Seconds that the database may take to tell whose session or token it is."""
+"""Seconds that it may take to find out whose session or token it is."""
 
 ENCRYPTED: Final = [*SECURITY, (b"strict-transport-security", b"max-age=31536000")]
 _COOKIE: Final = COOKIE.encode() + b"="

@@ -33,7 +33,7 @@ async def check_credentials(body: Credentials | None, *, elsewhere: bool = False
         parts.log.warning("log-in refused", account=refused, client=client(), request_id=request_id())
         raise WrongCredentials(told)
     if passwords.stale(account.hash):
-        await db.write(accounts.set_hash(account.id, await parts.passwords.hash(given.password)))
+        await db.write(accounts.set_hash(account, await parts.passwords.hash(given.password)))
     return account, told
 
 

@@ -9,7 +9,7 @@ from gateway.schemas.fields import Cursor, Id, Limit, Moment, Text, Total
 Password = Annotated[str, Meta(max_length=256)]
 AccountRole = Literal["viewer", "editor", "admin"]
 Scope = Literal["read", "write", "admin"]
-Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$")]
+Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?(?!\n)$")]
 
 
 Subject = Annotated[

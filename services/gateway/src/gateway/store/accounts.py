@@ -42,7 +42,9 @@ _OTHER_ADMINS: Final = Query(
     .where(accounts.c.role == "admin", accounts.c.disabled.is_(False), accounts.c.id != bindparam("id"))
 )
 _ADD_PASSWORD: Final = Query(insert(passwords))
-_SET_PASSWORD: Final = Query(update(passwords).where(passwords.c.account_id == bindparam("id")).values(hash=bindparam("new_hash")))
+_new_hash: Final = update(passwords).where(passwords.c.account_id == bindparam("id")).values(hash=bindparam("new_hash"))
+_SET_PASSWORD: Final = Query(_new_hash)
+_SET_HASH: Final = Query(_new_hash.where(passwords.c.hash == bindparam("old_hash")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,9 +200,9 @@ def recover_admin(conn: Connection, username: str, password_hash: str, author: A
     return int(found[0])
 
 
-def set_hash(account_id: int, password_hash: str) -> Unit:
-    """Keep the same password under better parameters."""
-    return lambda conn: conn.run(_SET_PASSWORD, id=account_id, new_hash=password_hash)
+def set_hash(account: LogIn, password_hash: str) -> Unit:
+    """Keep the same password under better parameters; nothing happens when it is another one by now."""
+    return lambda conn: conn.run(_SET_HASH, id=account.id, old_hash=account.hash, new_hash=password_hash)
 
 
 def _set_password(conn: Connection, before: Record, changes: Mapping[str, Any], password_hash: str, author: Author) -> None:

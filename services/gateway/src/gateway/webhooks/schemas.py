@@ -13,7 +13,7 @@ Url = Annotated[
     Meta(
         min_length=9,
         max_length=MAX_URL,
-        pattern=r"^https?:[!-~]+$",
+        pattern=r"^https?:[!-~]+(?!\n)$",
         description="https, without a user, a password or a fragment; http only where private addresses are allowed.",
     ),
 ]
