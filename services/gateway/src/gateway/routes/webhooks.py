@@ -100,7 +100,8 @@ async def delete_webhook(webhook_id: int) -> Response:
 @operation(allow=ADMIN, responses={200: NewSecret})
 async def rotate_webhook_secret(webhook_id: int) -> Response:
     """A new secret, shown this once. For a day deliveries carry a signature with the one before, too."""
-    secret, until = await database().write(lambda conn: store.rotate(conn, webhook_id))
+    who = author()
+    secret, until = await database().write(lambda conn: store.rotate(conn, webhook_id, who))
     return respond({"secret": secret, "previous_until": until})
 
 
