@@ -8,6 +8,7 @@ A transaction's changes are later than those of every transaction before it, wha
 known to be committed up to a time stays all there is up to that time. `LogTables.settle` makes that so for the present moment.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -25,6 +26,7 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    delete,
     insert,
     literal_column,
     select,
@@ -34,6 +36,7 @@ from sqlalchemy import (
 
 from shared.db import Change, Connection, Query, exact_text
 from shared.db.query import check_value
+from shared.words import fold
 
 __all__ = ["Author", "Change", "LogTables", "digest_of", "hash_of", "log_tables"]
 
@@ -81,6 +84,14 @@ class LogTables:
         if name and self.names is not None:
             _remember(conn, change.actor, name)
 
+    def forget(self, conn: Connection, names: Iterable[str]) -> None:
+        """Know no longer that actors are called so, in whatever case: for a unit that erases somebody."""
+        told = {fold(name) for name in names if name}
+        for actor, name in conn.all(_NAMES) if self.names is not None else ():
+            if fold(name) in told:
+                conn.run(_FORGET, who=actor)
+                conn.memo.pop(f"name of {actor}", None)
+
     def settle(self, conn: Connection) -> str:
         """A unit of work: the present moment, once nothing can be logged up to it any more but what is committed together with this."""
         return self._mark(conn, "settled")
@@ -113,8 +124,10 @@ _MARK = Query(update(_meta).where(_meta.c.name == bindparam("mark")).values(valu
 _FIRST_MARK = Query(insert(_meta))
 _names = Table("names", MetaData(), Column("actor", Text, primary_key=True), Column("name", Text, nullable=False))
 _NAME = Query(select(_names.c.name).where(_names.c.actor == bindparam("who")))
+_NAMES = Query(select(_names.c.actor, _names.c.name))
 _FIRST_NAME = Query(insert(_names))
 _RENAME = Query(update(_names).where(_names.c.actor == bindparam("who")).values(name=bindparam("called")))
+_FORGET = Query(delete(_names).where(_names.c.actor == bindparam("who")))
 
 
 def log_tables(metadata: MetaData, *, history: bool = False) -> LogTables:

@@ -107,6 +107,16 @@ async def test_an_inactive_stub_stays_and_nothing_else(office: Office) -> None:
     assert await office.intact()
 
 
+async def test_an_account_of_the_same_name_is_forgotten_and_no_other(office: Office) -> None:
+    id_ = await mary(office)
+    theirs = SIGNER.headers("employees", "admin", subject="ZQ-Mary")
+    assert (await office("PATCH", "/v1/employees/1", {"title": "Boss"}, **theirs)).status == 200
+    assert (await office("GET", "/v1/employees/1/history?limit=1")).items[0]["actor_name"] == "ZQ-Mary"
+    await office("POST", f"/v1/employees/{id_}/erase?reassign_reports_to=1")
+    names = [entry["actor_name"] for entry in (await office("GET", "/v1/employees/1/history")).items]
+    assert names == [None, "account:1"]
+
+
 async def test_erasing_twice_changes_nothing(office: Office) -> None:
     id_ = await office.add("zq-mary")
     for _ in range(2):

@@ -43,11 +43,12 @@ async def test_logs_are_merged_the_newest_first_with_the_names_of_accounts(told:
     assert answer.status_code == 200, answer.text
     first = answer.json()
     places = [(one["service"], one["seq"]) for one in first["items"]]
-    assert places == [("gateway", 3), ("gateway", 2), ("gateway", 1), ("teams", 450), ("teams", 449)]
-    assert first["items"][3]["username"] == "editor"
-    assert first["items"][0]["username"] is None  # made by the test, which has no account
+    assert places == [("gateway", 4), ("gateway", 3), ("gateway", 2), ("gateway", 1), ("teams", 450)]
+    assert (first["items"][0]["entity"], first["items"][0]["kind"], first["items"][0]["username"]) == ("session", "created", "admin")
+    assert first["items"][1]["username"] is None  # made by the test, which has no account
+    assert first["items"][4]["username"] == "editor"
     second = await admin.get(f"/v1/audit?limit=5&cursor={first['next']}")
-    assert [one["seq"] for one in second.json()["items"]] == [448, 447, 446, 445, 444]
+    assert [one["seq"] for one in second.json()["items"]] == [449, 448, 447, 446, 445]
     assert "cursor=" in second.headers["Link"]
     assert len(told.teams.seen) == 2
 
@@ -110,7 +111,7 @@ async def test_only_admins_see_it(told: Any, editor: Any, viewer: Any) -> None:
 async def test_an_export_has_all_of_it_the_oldest_first(told: Any, admin: Any) -> None:
     table = (await admin.get("/v1/audit/export")).text.split("\r\n")
     assert table[0] == "id,seq,at,entity,entity_id,version,kind,actor,request_id,digest,hash,service,username"
-    assert [line.split(",")[-2] for line in table[1:-1]] == ["teams"] * 450 + ["gateway"] * 3
+    assert [line.split(",")[-2] for line in table[1:-1]] == ["teams"] * 450 + ["gateway"] * 4
     lines = (await admin.get("/v1/audit/export?format=ndjson&entity=account")).text.splitlines()
     assert len(lines) == 453
     assert (await admin.get("/v1/audit/export", headers={"Accept": "image/png"})).status_code == 406
@@ -122,17 +123,17 @@ async def test_every_log_is_verified_and_the_first_row_that_was_altered_is_named
     told.teams.on("GET /v1/audit/verify", json=intact)
     found = (await admin.get(f"/v1/audit/verify?head=teams.7.{HASH},teams.3.{HASH}")).json()
     assert found["intact"]
-    assert (found["teams"], found["gateway"]["count"]) == (intact, 3)
+    assert (found["teams"], found["gateway"]["count"]) == (intact, 4)
     assert parse_qs(told.teams.seen[-1].query) == {"head": [f"7.{HASH},3.{HASH}"]}
     assert told.employees.seen[-1].query == ""
     cut = (await admin.get(f"/v1/audit/verify?head=gateway.9.{HASH}")).json()
-    assert (cut["intact"], cut["gateway"]["fault"]["seq"], cut["gateway"]["count"]) == (False, 4, 3)
+    assert (cut["intact"], cut["gateway"]["fault"]["seq"], cut["gateway"]["count"]) == (False, 5, 4)
     db = told.app.extensions["db"]
     await db.write(lambda conn: conn.run(Query(update(log.changes).where(log.changes.c.seq == 2).values(actor="account:1"))))
     found = (await admin.get("/v1/audit/verify")).json()
     assert (found["intact"], found["employees"]["intact"]) == (False, True)
     assert found["gateway"]["fault"] == {"seq": 2, "reason": "its hash does not fit what it says"}
-    assert len(await db.all(Query(select(log.changes)))) == 3
+    assert len(await db.all(Query(select(log.changes)))) == 4
     for wrong in ("x", f"people.1.{HASH}", "teams.1.ab"):
         answer = await admin.get(f"/v1/audit/verify?head={wrong}")
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "head.0")

@@ -73,6 +73,16 @@ async def test_a_filter_leaves_out_and_still_goes_on(feeds: Feeds, viewer: Any) 
     assert (ids(passed), next_of(passed)) == ([], "e1.3~t1.1203")
 
 
+async def test_what_a_filter_leaves_out_is_passed_in_large_steps_however_little_is_wanted(feeds: Feeds, viewer: Any) -> None:
+    for number in range(1, 1201):
+        feeds["teams"].add("team", number, "created", time="09:00")
+    feeds["teams"].add("membership", 1, "created")
+    feeds["teams"].add("membership", 2, "created")
+    answer = await read(viewer, entity="membership", limit=1)
+    assert (ids(answer), next_of(answer)) == (["t1.1201"], "-~t1.1201")
+    assert len(feeds["teams"].asked) <= 4
+
+
 async def test_a_service_that_is_not_asked_may_be_down(feeds: Feeds, viewer: Any) -> None:
     fill(feeds)
     feeds["employees"].down = True

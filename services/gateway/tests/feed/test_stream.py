@@ -10,6 +10,7 @@ import httpx
 import msgspec
 import pytest
 
+from gateway.routes.changes import CHECK_EVERY
 from shared.testing.feeds import FakeFeed
 
 Feeds = dict[str, FakeFeed]
@@ -57,12 +58,12 @@ class Reader:
 
 
 @asynccontextmanager
-async def streaming(browser: Any, headers: dict[str, str] | None = None, **query: Any) -> AsyncIterator[Reader]:
-    """A stream as long as the block lasts."""
-    cookie = {"Cookie": f"__Host-session={browser.cookie}"}
+async def streaming(browser: Any, headers: dict[str, str] | None = None, *, token: str = "", **query: Any) -> AsyncIterator[Reader]:
+    """A stream as long as the block lasts, by the browser's session or by a token."""
+    shown = {"Authorization": f"Bearer {token}"} if token else {"Cookie": f"__Host-session={browser.cookie}"}
     async with (
         httpx.AsyncClient(trust_env=False, timeout=30) as http,
-        http.stream("GET", f"{browser.url}/v1/changes", params=query, headers={**STREAM, **cookie, **(headers or {})}) as response,
+        http.stream("GET", f"{browser.url}/v1/changes", params=query, headers={**STREAM, **shown, **(headers or {})}) as response,
     ):
         yield Reader(response)
 
@@ -140,9 +141,22 @@ async def test_the_end_of_the_session_ends_the_stream(feeds: Feeds, viewer: Any)
         await reader.next()
         await viewer("DELETE", "/v1/session")
         end = await reader.next()
-        assert (end.kind, end.document) == ("end", {"reason": "the session has ended"})
+        assert (end.kind, end.document) == ("end", {"reason": "the session or token has ended"})
         with pytest.raises(StopAsyncIteration):
             await reader.next()
+
+
+async def test_a_stream_of_a_token_goes_on_until_it_is_revoked(feeds: Feeds, viewer: Any) -> None:
+    feeds["employees"].add("employee", 1)
+    made = (await viewer("POST", "/v1/tokens", json={"name": "reader", "scope": "read"})).json()
+    async with streaming(viewer, token=made["token"]) as reader:
+        await reader.next()
+        await asyncio.sleep(CHECK_EVERY + 1.0)  # it was looked at meanwhile
+        feeds["employees"].add("employee", 2)
+        assert (await reader.next()).document["subject"] == "employee/2"
+        await viewer("DELETE", f"/v1/tokens/{made['id']}")
+        end = await reader.next()
+        assert (end.kind, end.document) == ("end", {"reason": "the session or token has ended"})
 
 
 async def test_a_service_that_stops_ends_the_stream(feeds: Feeds, viewer: Any, house: Any) -> None:

@@ -3,9 +3,13 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from gateway.audit import AUDIT
+from gateway.models import log, webhooks
 from gateway.webhooks import store
 from gateway.webhooks.store import KEPT
+from shared.db import Query
 from shared.db.database import utc_now
 from shared.testing.feeds import FakeFeed
 
@@ -82,6 +86,28 @@ async def test_a_change_and_its_condition(feeds: Feeds, admin: Any, receiver: An
     assert (await admin("DELETE", "/v1/webhooks/1", headers={"If-Match": '"2"'})).status_code == 204
     for method, path in (("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/test"), ("POST", "/secret"), ("GET", "/deliveries")):
         assert (await admin(method, f"/v1/webhooks/1{path}", json={} if method == "PATCH" else None)).status_code == 404
+
+
+async def test_all_that_is_done_to_one_is_in_the_log(feeds: Feeds, admin: Any, receiver: Any, house: Any) -> None:
+    db = house.app.extensions["db"]
+    before = await db.last_change()
+    await create(admin, receiver.url)
+    await admin("PATCH", "/v1/webhooks/1", json={"description": "x"})
+    await admin("POST", "/v1/webhooks/1/secret")
+    rows = await db.all(log.after, seq=before, limit=10)
+    told = [(row[2], row[3], row[4], row[5], row[6]) for row in rows]
+    who = rows[0][6]
+    assert who.startswith("account:")
+    assert told == [
+        ("webhook", 1, 1, "created", who),
+        ("webhook", 1, 2, "updated", who),
+        ("webhook_secret", 1, 2, "updated", who),
+    ]
+    assert (await AUDIT.check(db)).intact
+    await db.write(lambda conn: conn.run(Query(update(webhooks).values(url="https://elsewhere.example/"))))
+    found = await AUDIT.check(db)
+    assert found.fault is not None
+    assert "webhook/1" in found.fault.reason
 
 
 async def test_a_repeated_post_makes_one(feeds: Feeds, admin: Any, receiver: Any) -> None:

@@ -13,8 +13,8 @@ from shared.changes import Author
 from shared.db import Connection, Database, Query
 from shared.errors import Invalid
 from shared.following import Position
-from teams.models import follower, people
-from teams.store import lists
+from teams.models import follower, log, people
+from teams.store import lists, teams
 from teams.store import projection as store
 from teams.store.projection import Person
 
@@ -66,6 +66,17 @@ async def test_who_is_deleted_leaves_every_team_once(db: Database, add_team: Add
     assert await apply(db, active(1, 1), cursor="3") == 0, "an old event changes nothing"
     assert await db.last_change() == log
     assert await db.all(EVERYONE) == [(1, "active", True), (2, "active", False)]
+
+
+async def test_an_account_named_like_someone_erased_is_forgotten(db: Database, add_team: AddTeam) -> None:
+    assert log.names is not None
+    names = Query(select(log.names.c.name).order_by(log.names.c.name))
+    for actor, name in (("account:1", "u1"), ("account:2", "u2")):
+        who = Author(actor, "r", name)
+        await db.write(lambda conn, who=who: teams.RECORDS.add(conn, {"slug": who.name, "name": who.name}, who))
+    await apply(db, active(1, 1, username="U1"), active(2, 2))
+    await apply(db, active(1, 3, username="erased-1", status="inactive", erased=True))
+    assert await db.all(names) == [("u2",)]
 
 
 async def test_a_batch_read_at_another_place_is_not_applied(db: Database, add_team: AddTeam, join: Join) -> None:

@@ -22,6 +22,7 @@ Heir = int | Literal["none"] | None
 RECORDS = Records("employee", employees, employees_versions, log, computed, erased)
 
 _GET = Timed(lambda people: select(*(people.c[name] for name in FIELDS)).where(people.c.id == bindparam("id")), lists.EMPLOYEES)
+_CALLED = Query(select(employees_versions.c.username_key, employees_versions.c.email_key).where(employees_versions.c.id == bindparam("id")))
 _ADD_TOKEN = Query(insert(employee_tokens))
 _REMOVE_TOKENS = Query(
     delete(employee_tokens).where(and_(any_of(employee_tokens.c.token, "tokens"), employee_tokens.c.employee_id == bindparam("id")))
@@ -79,9 +80,11 @@ def erase(conn: Connection, employee_id: int, author: Author, heir: Heir = None)
         if before["status"] == "active":
             hand_over(conn, employee_id, heir, author)
         rules.check(conn, {**before, **erased(employee_id), **stub}, before)
+    called = {name for names in conn.all(_CALLED, id=employee_id) for name in names}
     after = RECORDS.erase(conn, employee_id, stub, author)
     if after is None:
         raise unknown(employee_id)
+    log.forget(conn, called)
     if before is not None:
         write_words(conn, employee_id, before["words"], after["words"])
     conn.scrub()

@@ -9,12 +9,14 @@ from gateway.audit.merged import Rows, Sort, Source
 from gateway.clients import Ask, Upstream
 from gateway.models import log
 from gateway.store.accounts import ACCOUNTS
+from gateway.store.tokens import TOKENS
 from gateway.views.parts import Parts, Plan
+from gateway.webhooks.store import RECORDS as WEBHOOKS
 from shared.audit import Asked, Audit, AuditCheck, AuditPage, AuditRow
 from shared.db import Database
 
 SERVICES: Final = ("employees", "gateway", "teams")
-AUDIT: Final = Audit(log, [ACCOUNTS])
+AUDIT: Final = Audit(log, [ACCOUNTS, TOKENS, WEBHOOKS])
 LOGS: Final = Plan(required=frozenset(SERVICES))
 CALL: Final = 10.0
 """Seconds for a page of a log, where the whole has no limit."""

@@ -125,7 +125,8 @@ def is_public(text: str) -> bool:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     if inner is not None:
         return is_public(str(inner))
-    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+    local = isinstance(address, ipaddress.IPv6Address) and address.is_site_local  # fec0::/10 (RFC 3879), global to `ipaddress`
+    return address.is_global and not (local or address.is_multicast or address.is_reserved or address.is_unspecified)
 
 
 async def _resolve(host: str, port: int) -> list[str]:

@@ -10,7 +10,7 @@ from gateway.clients.feeds import Change, ServiceFeed
 from gateway.errors import FeedRestored, ServiceUnavailable
 from gateway.feed.tail import Tail
 from gateway.feed.vector import Vector
-from shared.feedclient import FeedFault, FeedGone
+from shared.feedclient import BATCH, FeedFault, FeedGone
 
 OWNERS: Final[Mapping[str, str]] = {"employee": "employees", "team": "teams", "membership": "teams"}
 """Whose events tell of which records."""
@@ -100,13 +100,14 @@ class Merged:
     async def _read(self, at: Vector, services: Collection[str], entities: Collection[str], limit: int, *, ask: bool) -> tuple[Batch, bool]:
         """A batch, and whether there may be more right after it."""
         order = [service for service in self._tails if service in services]
-        reads = (self._tails[service].read(at.of(service), limit, ask=ask) for service in order)
+        size = limit if {entity for entity in OWNERS if OWNERS[entity] in services} <= set(entities) else max(limit, BATCH)
+        reads = (self._tails[service].read(at.of(service), size, ask=ask) for service in order)
         answers = await asyncio.gather(*reads, return_exceptions=True)
         _check(at, dict(zip(order, answers, strict=True)))
         missing = tuple(service for service, answer in zip(order, answers, strict=True) if isinstance(answer, FeedFault))
         found = {service: answer for service, answer in zip(order, answers, strict=True) if not isinstance(answer, BaseException)}
         events: list[Event] = []
-        horizon = min((changes[-1].head.time for changes in found.values() if len(changes) >= limit), default=LAST)
+        horizon = min((changes[-1].head.time for changes in found.values() if len(changes) >= size), default=LAST)
         for moment, service, change in heapq.merge(*(_keyed(service, changes) for service, changes in found.items()), key=_time):
             if moment > horizon:  # what else that service had by then has not come yet
                 break

@@ -13,7 +13,7 @@ from gateway.feed import EVERYTHING, Batch, Stream, Vector
 from gateway.feed.schemas import NOW, FeedEvents, FeedQuery, Restored, Unreadable
 from gateway.feed.stream import AT_ONCE, LINGER
 from gateway.feed.stream import MEDIA_TYPE as EVENT_STREAM
-from gateway.routes.context import gateway, grant, lasts, wants_all
+from gateway.routes.context import gateway, grant, wants_all
 from shared.context import exchange
 from shared.db import StoreError
 from shared.feed import BUDGET, MEDIA_TYPE
@@ -102,7 +102,7 @@ async def _stream(query: FeedQuery) -> Response:
 
 def _end_of(stopping: Callable[[], bool]) -> tuple[Callable[[], Awaitable[str]], Callable[[], bool]]:
     """Why this request's stream is to end, asked again and again; and whether it is to be cut off, since it was due and did not end."""
-    mine = grant()
+    parts, mine = gateway(), grant()  # a stream outlives the request in which these are known
     due = checked = 0.0
 
     async def over() -> str:
@@ -112,7 +112,7 @@ def _end_of(stopping: Callable[[], bool]) -> tuple[Callable[[], Awaitable[str]],
         if mine is not None and time.monotonic() - checked >= CHECK_EVERY:
             checked = time.monotonic()
             try:
-                if not await lasts(mine):
+                if not await parts.lasts(mine):
                     return "the session or token has ended"
             except StoreError:
                 return "the session or token can't be checked"

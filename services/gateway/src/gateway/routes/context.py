@@ -63,6 +63,10 @@ class Parts:
         except ServiceUnavailable:
             self.log.warning("other processes could not be told", account=f"account:{account_id}")
 
+    async def lasts(self, found: Grant) -> bool:
+        """Whether a session or token is still in force, by the database. Raises StoreError."""
+        return await (self.sessions.lasts(found) if isinstance(found, Session) else self.tokens.lasts(cast("TokenGrant", found)))
+
 
 def gateway() -> Parts:
     """The parts of this app."""
@@ -97,11 +101,6 @@ def session() -> Session:
     if not isinstance(found, Session):
         raise NeedsSession
     return found
-
-
-async def lasts(found: Grant) -> bool:
-    """Whether a session or token is still in force, by the database. Raises StoreError."""
-    return await (gateway().sessions.lasts(found) if isinstance(found, Session) else gateway().tokens.lasts(cast("TokenGrant", found)))
 
 
 def account_asked(account_id: int | None) -> int:

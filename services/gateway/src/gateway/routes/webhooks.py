@@ -9,6 +9,7 @@ from quart import Blueprint, Response, current_app
 
 from gateway.clients.receivers import WITHIN, is_public
 from gateway.feed import EVERYTHING, Vector
+from gateway.feed.schemas import Unreadable
 from gateway.routes.context import gateway
 from gateway.store import IDEMPOTENCY
 from gateway.webhooks import store
@@ -39,7 +40,7 @@ COLUMNS: Final = tuple(Delivery.__struct_fields__)
 
 
 @blueprint.post("")
-@operation(allow=ADMIN, body=WebhookBody, responses={201: NewWebhook}, problems=(409, 503))
+@operation(allow=ADMIN, body=WebhookBody, responses={201: NewWebhook}, problems={409: None, 503: Unreadable})
 async def create_webhook(body: WebhookBody) -> Response:
     """Deliver changes to an address from now on. The answer shows the secret that deliveries are signed with; no other does."""
     _check_url(body.url)
@@ -100,7 +101,8 @@ async def delete_webhook(webhook_id: int) -> Response:
 @operation(allow=ADMIN, responses={200: NewSecret})
 async def rotate_webhook_secret(webhook_id: int) -> Response:
     """A new secret, shown this once. For a day deliveries carry a signature with the one before, too."""
-    secret, until = await database().write(lambda conn: store.rotate(conn, webhook_id))
+    who = author()
+    secret, until = await database().write(lambda conn: store.rotate(conn, webhook_id, who))
     return respond({"secret": secret, "previous_until": until})
 
 

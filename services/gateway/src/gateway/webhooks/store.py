@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from gateway.leases import later
 from gateway.models import log, webhook_deliveries, webhook_progress, webhook_secrets, webhooks, webhooks_versions
 from gateway.webhooks.signing import new_secret
-from shared.changes import Author
+from shared.changes import Author, Change, digest_of
 from shared.db import Connection, Database, Query
 from shared.errors import Conflict, NotFound
 from shared.etags import Precondition
@@ -168,13 +168,16 @@ def remove(conn: Connection, webhook_id: int, condition: Precondition, author: A
     RECORDS.remove(conn, _find(conn, webhook_id, condition), author)
 
 
-def rotate(conn: Connection, webhook_id: int) -> tuple[str, str]:
-    """A new secret, and until when the one before is still good. Raises NotFound."""
-    row = conn.one(_SECRET, of=webhook_id)
-    if row is None:
+def rotate(conn: Connection, webhook_id: int, author: Author) -> tuple[str, str]:
+    """A new secret, and until when the one before is still good; the log has it as a change of `webhook_secret`. Raises NotFound."""
+    row, webhook = conn.one(_SECRET, of=webhook_id), RECORDS.get(conn, webhook_id)
+    if row is None or webhook is None:
         raise unknown(webhook_id)
     secret, until = new_secret(), later(conn.now(), OVERLAP)
     conn.run(_ROTATE, of=webhook_id, new=secret, old=row[0], end=until)
+    seq, at = log.next(conn)
+    change = Change(seq, at, "webhook_secret", webhook_id, webhook["version"], "updated", author.actor, author.request_id)
+    log.append(conn, change, digest_of({"webhook_id": webhook_id}))
     return secret, until
 
 

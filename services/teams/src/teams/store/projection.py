@@ -80,6 +80,7 @@ def apply(conn: Connection, at: Position, events: Sequence[Person], cursor: str,
         if event.deleted and before is not None:
             after = replace(event, username="" if event.erased else before.username, status=before.status, born=before.born)
         if event.erased:
+            log.forget(conn, [before.username] if before else [])
             conn.scrub()
         if after.deleted or (before is not None and after.born != before.born):
             gone.add(event.employee_id)  # deleted, or an id that a restored directory has given to someone else
