@@ -59,17 +59,12 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
     db = make_database(settings)
     cookies = SessionCookies(config.session_keys(settings))
     redis = make_redis(settings)
-    revocations = make_revocations(redis, log)
-    sessions = Sessions(db, cookies, revocations, idle=settings.session_idle, absolute=settings.session_absolute, clock=clock, log=log)
-    tokens = Tokens(db, revocations, clock=clock, log=log)
-    limits = Limits(_rates(settings), clock=clock, log=log, shared=redis)
-    calls = {"employees": _calls(settings, settings.employees_url), "teams": _calls(settings, settings.teams_url)}
     bearers = _bearers(settings)
-    services = {name: Upstream(name, rules, calls[name], bearers[name]) for name, rules in UPSTREAMS.items()}
+    calls = {"employees": _calls(settings, settings.employees_url), "teams": _calls(settings, settings.teams_url)}
+    parts = _parts(settings, db, cookies, redis, calls, bearers, clock, log)
     follower = make_follower(settings, db, bearers["employees"], log)
     forwards = {name: Forwarder(calls[name], name, bearers[name]) for name in UPSTREAMS}
-    edge = GatewayEdge(sessions, tokens, limits, forwards, _policies(settings), log)
-    outlets = Outlets(settings, db, bearers, log)
+    edge = GatewayEdge(parts.sessions, parts.tokens, parts.limits, forwards, _policies(settings), log)
     app = create_service(
         "gateway",
         settings,
@@ -77,7 +72,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
         description=DESCRIPTION,
         identify=_caller,
         checks={"database": db.ping, **({} if redis is None else {"redis": partial(redis.execute_command, "PING")})},
-        details={"employees": follower.report, **outlets.details},
+        details={"employees": follower.report, **parts.outlets.details},
         session_interface=cookies,
         middleware=edge.before,
         contract=CONTRACT,
@@ -87,24 +82,39 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
     )
     _harden_cookie(app)
     edge.table = Table(routes_of(_own_routes(app)))
-    parts = Parts(
+    app.extensions.update({EXTENSION: parts, "follower": follower})
+    for figures in (Figures(calls), parts.limits, follower, *parts.outlets.figures):
+        app.extensions["metrics"].registry.register(figures)
+    _live(app, db, parts, settings, redis)
+    return app
+
+
+def _parts(
+    settings: Settings,
+    db: Database,
+    cookies: SessionCookies,
+    redis: Redis | None,
+    calls: Mapping[str, Calls],
+    bearers: Mapping[str, Callable[[Caller], str]],
+    clock: Callable[[], float],
+    log: Any,
+) -> Parts:
+    """What the views ask."""
+    revocations = make_revocations(redis, log)
+    services = {name: Upstream(name, rules, calls[name], bearers[name]) for name, rules in UPSTREAMS.items()}
+    return Parts(
         services["employees"],
         services["teams"],
-        sessions,
-        tokens,
+        Sessions(db, cookies, revocations, idle=settings.session_idle, absolute=settings.session_absolute, clock=clock, log=log),
+        Tokens(db, revocations, clock=clock, log=log),
         revocations,
         _hashing(settings),
-        limits,
-        outlets,
+        Limits(_rates(settings), clock=clock, log=log, shared=redis),
+        Outlets(settings, db, bearers, log),
         _openid(settings, clock),
         cookies.conceal,
         log,
     )
-    app.extensions.update({EXTENSION: parts, "follower": follower})
-    for figures in (Figures(calls), limits, follower, *outlets.figures):
-        app.extensions["metrics"].registry.register(figures)
-    _live(app, db, parts, settings, redis)
-    return app
 
 
 def make_revocations(redis: Redis | None, log: Any) -> Revocations:

@@ -4,6 +4,7 @@ import itertools
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -72,8 +73,7 @@ async def test_an_account_named_like_someone_erased_is_forgotten(db: Database, a
     assert log.names is not None
     names = Query(select(log.names.c.name).order_by(log.names.c.name))
     for actor, name in (("account:1", "u1"), ("account:2", "u2")):
-        who = Author(actor, "r", name)
-        await db.write(lambda conn, who=who: teams.RECORDS.add(conn, {"slug": who.name, "name": who.name}, who))
+        await db.write(partial(teams.RECORDS.add, values={"slug": name, "name": name}, author=Author(actor, "r", name)))
     await apply(db, active(1, 1, username="U1"), active(2, 2))
     await apply(db, active(1, 3, username="erased-1", status="inactive", erased=True))
     assert await db.all(names) == [("u2",)]
