@@ -4,11 +4,11 @@ from typing import Final, Literal
 
 from msgspec import UNSET, UnsetType
 
-from gateway.errors import CrossSite, FeedRestored, NotLoggedIn, ServiceUnavailable, WrongCredentials
+from gateway.errors import CrossSite, NotLoggedIn, ServiceUnavailable, WrongCredentials
 from gateway.examples import EXAMPLES
 from gateway.sessions import COOKIE
 from gateway.union import Document, add_forwarded
-from shared.errors import Forbidden, Gone, Overloaded
+from shared.errors import Forbidden, Overloaded
 from shared.openapi import Contract, ProblemDocument
 from shared.openapi.headers import response_headers
 from shared.transfers import ImportRefused

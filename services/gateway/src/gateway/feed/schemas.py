@@ -1,9 +1,10 @@
 """What goes in and out of the merged feed."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from gateway.errors import FeedRestored
 from gateway.feed.vector import PATTERN
 from shared.feed import Event
 from shared.openapi import ProblemDocument
