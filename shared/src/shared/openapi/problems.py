@@ -15,12 +15,10 @@ Status = Annotated[int, Meta(ge=400, le=599)]
 
 
 class ProblemDocument(msgspec.Struct, kw_only=True):
-    """An error (RFC 9457). `code`, `description` and `message` say the same again, for simple clients.
-
-    One with members of its own names the problems that have them in `kinds`, where these are not those of its status everywhere.
-    """
+    """An error (RFC 9457). `code`, `description` and `message` say the same again, for simple clients."""
 
     kinds: ClassVar[tuple[type[Problem], ...]] = ()
+    """The problems that have the members of a subclass, where these are not those of its status everywhere."""
 
     type: Annotated[str, Meta(min_length=1, max_length=200, pattern="^urn:roster:problem:[a-z-]+$")]
     title: Annotated[str, Meta(min_length=1, max_length=100)]
