@@ -108,7 +108,7 @@ async def test_a_forwarded_request_carries_an_assertion_and_nothing_of_the_sessi
 
 
 async def test_what_is_asked_to_be_put_together_carries_no_more(house: Any, viewer: Any) -> None:
-    headers = {"Authorization": "Basic bWluZTptaW5l", "Forwarded": "for=1", "X-Real-IP": "1.2.3.4", "X_Roster_Role": "admin", "Prefer": "x=y"}
+    headers = {"Authorization": "Basic bTpt", "Forwarded": "for=1", "X-Real-IP": "1.2.3.4", "X_Roster_Role": "admin", "Prefer": "x=y"}
     await viewer.get(FORWARDED + "?expand=teams", headers=headers)
     for seen in (*house.employees.seen, *house.teams.seen):
         ours = {"host", "user-agent", "accept", "authorization", "x-request-id", "traceparent", "x-request-timeout-ms"}
