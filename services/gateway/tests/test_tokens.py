@@ -101,11 +101,7 @@ async def test_a_role_that_is_taken_away_is_taken_from_the_token_too(house: Any,
 
 async def test_wrong_fields_are_named(house: Any, editor: Any) -> None:
     table: list[tuple[dict[str, Any], str]] = [
-        ({"name": ""}, "name"),
-        ({"name": "program\n"}, "name"),
-        ({"name": "x" * 101}, "name"),
-        ({"name": "a\nb"}, "name"),
-        ({"name": " a"}, "name"),
+        *(({"name": name}, "name") for name in ("", "x" * 101, " a", "a\nb", "a\n")),
         ({"scope": "root"}, "scope"),
         ({"scope": "admin"}, "scope"),
         ({"expires_at": "tomorrow"}, "expires_at"),

@@ -79,7 +79,7 @@ async def test_a_method_that_a_path_has_not_is_405_with_allow(house: Any, viewer
 
 
 async def test_unknown_paths_are_404_and_ask_nobody(house: Any, viewer: Any) -> None:
-    for path in (UNKNOWN, "/v1/changes", "/v1/employees/x", "/v1/employees/9223372036854775808", "/v1/employees/7/"):
+    for path in (UNKNOWN, "/v1/changes/1", "/v1/employees/x", "/v1/employees/9223372036854775808", "/v1/employees/7/"):
         answer = await viewer.get(path)
         assert answer.status_code == 404
         assert answer.headers["content-type"] == "application/problem+json"
@@ -108,7 +108,7 @@ async def test_a_forwarded_request_carries_an_assertion_and_nothing_of_the_sessi
 
 
 async def test_what_is_asked_to_be_put_together_carries_no_more(house: Any, viewer: Any) -> None:
-    headers = {"Authorization": "Bearer mine", "Forwarded": "for=1", "X-Real-IP": "1.2.3.4", "X_Roster_Role": "admin", "Prefer": "x=y"}
+    headers = {"Authorization": "Basic bTpt", "Forwarded": "for=1", "X-Real-IP": "1.2.3.4", "X_Roster_Role": "admin", "Prefer": "x=y"}
     await viewer.get(FORWARDED + "?expand=teams", headers=headers)
     for seen in (*house.employees.seen, *house.teams.seen):
         ours = {"host", "user-agent", "accept", "authorization", "x-request-id", "traceparent", "x-request-timeout-ms"}
