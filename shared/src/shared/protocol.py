@@ -62,9 +62,14 @@ class Protocol(HttpToolsProtocol):
         if (self._held or self._read > MAX_HEAD) and self._size() > MAX_HEAD:
             self._refusal = _too_large()
             raise HeadRefused
-        if self.parser.get_http_version() != "1.0" and [name for name, _ in self.headers].count(b"host") != 1:
+        names = [name for name, _ in self.headers]
+        if self.parser.get_http_version() != "1.0" and names.count(b"host") != 1:
             self._refusal = BadRequest("a request has one Host header (RFC 9112, section 3.2)")
             raise HeadRefused
+        if b"transfer-encoding" in names and [value.lower() for name, value in self.headers if name == b"transfer-encoding"] != [
+            b"chunked"
+        ]:
+            raise HeadRefused  # the parser takes for chunked whatever ends so, as `,chunked` or a second line
         super().on_headers_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:

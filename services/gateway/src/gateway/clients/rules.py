@@ -85,7 +85,6 @@ AUDIT: Final = (
 """What every service has for its log."""
 
 EMPLOYEES: Final = (
-    CHANGES,
     Rule(
         name="list_employees",
         path="/v1/employees",
