@@ -23,11 +23,12 @@ TRUSTED = [ip_network("10.0.0.0/8"), ip_network("::1/128")]
     ],
 )
 def test_the_rightmost_address_that_is_no_proxy_of_ours(peer: str, forwarded: bytes, client: str) -> None:
-    assert client_of(peer, {b"x-forwarded-for": forwarded}, TRUSTED) == client
+    assert client_of(peer, [forwarded], TRUSTED) == client
+    assert client_of(peer, forwarded.split(b","), TRUSTED) == client, "a line for each proxy says the same"
 
 
 def test_nobody_is_believed_unless_configured() -> None:
-    assert client_of("127.0.0.1", {b"x-forwarded-for": b"198.51.100.7"}, []) == "127.0.0.1"
+    assert client_of("127.0.0.1", [b"198.51.100.7"], []) == "127.0.0.1"
     assert scheme_of("http", "127.0.0.1", {b"x-forwarded-proto": b"https"}, []) == "http"
 
 

@@ -68,16 +68,19 @@ async def test_a_change_is_a_version_and_ends_sessions_where_it_takes_something(
         ({"role": "editor"}, 2),
         ({"employee_id": 7}, 2),
         ({"employee_id": None}, 2),
-        ({"disabled": True}, 3),
-        ({"disabled": False}, 3),
+        ({"oidc_subject": "https://id.example.org 1"}, 2),
+        ({"oidc_subject": "https://id.example.org 2"}, 3),
+        ({"oidc_subject": None}, 4),
+        ({"disabled": True}, 5),
+        ({"disabled": False}, 5),
     ]
     for changes, generation in table:
         shown = await db.write(changed(account.id, **changes))
         assert {name: shown[name] for name in changes} == changes
         assert (await accounts.get_log_in(db, account.id)).generation == generation, changes
-    assert shown["version"] == 6
+    assert shown["version"] == 9
     with pytest.raises(PreconditionFailed):
-        await db.write(changed(account.id, Precondition(frozenset({'"5"'})), role="viewer"))
+        await db.write(changed(account.id, Precondition(frozenset({'"8"'})), role="viewer"))
     with pytest.raises(NotFound):
         await db.write(changed(999, role="viewer"))
 

@@ -193,7 +193,8 @@ class GatewayEdge:
         if proxies and scope["client"]:
             peer = scope["client"][0]
             scope["scheme"] = scheme_of(scope["scheme"], peer, headers, proxies)
-            scope["client"] = (client_of(peer, headers, proxies), 0)
+            forwarded = (value for name, value in scope["headers"] if name == b"x-forwarded-for")
+            scope["client"] = (client_of(peer, forwarded, proxies), 0)
 
     async def _other(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "websocket":  # nothing here speaks it, and no policy has looked at it

@@ -1,20 +1,21 @@
 """Who is asking, and by which scheme: from the connection, or from `X-Forwarded-*` when a configured proxy says so."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Network = IPv4Network | IPv6Network
 
 
-def client_of(peer: str, headers: Mapping[bytes, bytes], trusted: Sequence[Network]) -> str:
+def client_of(peer: str, forwarded: Iterable[bytes], trusted: Sequence[Network]) -> str:
     """The client's address: the peer, or behind trusted proxies the rightmost address that is none of them.
 
-    Text that is no address ends the walk: what stands left of it was written by nobody we trust.
+    `forwarded` are the values of all `X-Forwarded-For` lines in their order: each proxy may add one of its own. Text that is no address
+    ends the walk: what stands left of it was written by nobody we trust.
     """
     address = peer
     if not trusted or not _within(address, trusted):
         return address
-    for hop in reversed(headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",")):
+    for hop in reversed(b",".join(forwarded).decode("latin-1").split(",")):
         text = hop.strip()
         try:
             address = str(ip_address(text))

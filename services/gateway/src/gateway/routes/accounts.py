@@ -85,7 +85,10 @@ async def get_account(account_id: int) -> Response:
 @blueprint.patch("/v1/accounts/<int:account_id>")
 @operation(allow=ADMIN, body=AccountPatch, responses={200: Account}, problems=(409, 412, 502))
 async def patch_account(account_id: int, body: AccountPatch) -> Response:
-    """Change role, disabled, employee_id or oidc_subject (merge patch). Another role and disabling end the account's sessions."""
+    """Change role, disabled, employee_id or oidc_subject (merge patch).
+
+    Another role, disabling, and taking `oidc_subject` away end the account's sessions.
+    """
     changes = {name: value for name in AccountPatch.__struct_fields__ if (value := getattr(body, name)) is not msgspec.UNSET}
     condition, who = if_match(), author()
     for _ in range(ATTEMPTS):

@@ -134,7 +134,7 @@ def add_first_account(conn: Connection, username: str, password_hash: str, autho
 def change_account(
     conn: Connection, account_id: int, changes: Mapping[str, Any], condition: Precondition, author: Author
 ) -> dict[str, Any]:
-    """Change role, disabled, employee_id or oidc_subject, and give the account as it is shown. Another role and disabling end its sessions.
+    """Change role, disabled, employee_id or oidc_subject, and give the account as it is shown. What takes something ends its sessions.
 
     Raises NotFound, PreconditionFailed, and Conflict naming the field that would leave nobody to keep accounts, or is another account's.
     """
@@ -225,7 +225,10 @@ def _keeps(account: Mapping[str, Any]) -> bool:
 
 
 def _generation(before: Record, changes: Mapping[str, Any]) -> int:
-    ends = changes.get("role", before["role"]) != before["role"] or (changes.get("disabled", False) and not before["disabled"])
+    """One more when all sessions must end: another role, disabled, or no longer that person's at the OpenID provider."""
+    told, subject = {**before, **changes}, before["oidc_subject"]
+    unlinked = subject is not None and told["oidc_subject"] != subject
+    ends = told["role"] != before["role"] or (told["disabled"] and not before["disabled"]) or unlinked
     return int(before["generation"]) + int(ends)
 
 
