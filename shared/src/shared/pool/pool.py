@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import deque
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from types import NoneType
 
 from shared.pool.connection import Connection
@@ -16,6 +17,10 @@ SERVER_KEEP_ALIVE = 75
 """Seconds that our servers keep an unused connection."""
 KEEP_SHARE = 0.8
 """How much of that a client may: a server that lets go first does so under a request (17 of 720 failed with equal times, none at 0.8)."""
+
+LOOK = 0.01
+"""Seconds from the end of the time for a connection to saying so. The loop itself may have stood still until then, with the connection long
+made, and takes some turns to find it."""
 
 
 class Pool:
@@ -194,7 +199,7 @@ class Pool:
         try:
             if self._closed:
                 raise PoolClosed("the pool was closed")
-            async with asyncio.timeout_at(at if deadline is None else min(at, deadline)):
+            async with _limit(loop, at if deadline is None else min(at, deadline)):
                 if self.origin.path is not None:
                     await loop.create_unix_connection(lambda: connection, self.origin.path)
                 else:
@@ -231,6 +236,17 @@ class Pool:
             if not waiter.done():
                 return waiter
         return None
+
+
+@asynccontextmanager
+async def _limit(loop: asyncio.AbstractEventLoop, at: float) -> AsyncIterator[None]:
+    """Raises TimeoutError when this time of the loop, and LOOK, is over: a connection that is there by then was made in time."""
+    async with asyncio.timeout(None) as limit:
+        timer = loop.call_at(at, lambda: limit.reschedule(loop.time() + LOOK))
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
 def _expire(waiter: asyncio.Future[Connection | None], at: float, deadline: float | None) -> None:
