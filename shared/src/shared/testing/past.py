@@ -11,11 +11,11 @@ from shared.feed import Feed
 
 
 class UnsteadyClock:
-    """A time that mostly goes on, at times stands still, and at times goes back."""
+    """A time that mostly goes on, at times stands still, and at times goes back; it begins at noon, so that its day stays the same."""
 
     def __init__(self, dice: random.Random) -> None:
         self.dice = dice
-        self.time = datetime.fromisoformat("2026-01-01T00:00:00.000000+00:00")
+        self.time = datetime.fromisoformat("2026-01-01T12:00:00.000000+00:00")
 
     def __call__(self) -> str:
         self.time += timedelta(microseconds=self.dice.choice((0, 0, 1, 2, 50, 1_000_000, -500_000)))
