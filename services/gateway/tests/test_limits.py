@@ -152,7 +152,7 @@ async def test_without_limits_nothing_is_counted(settings: Any, open_house: Any)
 def test_every_route_has_a_limit(house: Any) -> None:
     limits = {route.name: route.limit for route in table_of(house.app).routes}
     assert {name for name, limit in limits.items() if limit is Limit.NOTHING} == {"livez", "readyz", "scrape"}
-    assert {name for name, limit in limits.items() if limit is Limit.PASSWORD} == {"log_in"}
+    assert {name for name, limit in limits.items() if limit is Limit.PASSWORD} == {"log_in", "finish_login"}
     assert len(limits) > 30
 
 
