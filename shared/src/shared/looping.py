@@ -1,7 +1,6 @@
 """Work that goes on for as long as the app runs: a step, and the next one. What fails is tried again, a little later each time."""
 
 import asyncio
-import contextlib
 import random
 from contextvars import Context
 from typing import Any, Final
@@ -10,6 +9,9 @@ from shared.db import StoreError
 from shared.feedclient import FeedFault
 
 FIRST_PAUSE: Final = 0.1
+ASK_AGAIN: Final = 1.0
+"""Seconds after which what was told to end is told again."""
+
 BREATH: Final = 0.01
 """Seconds after a step that did nothing: one that need not wait must not be done without end."""
 
@@ -44,11 +46,12 @@ class Looped:
         self._task = asyncio.create_task(self._run(), name=self._doing, context=Context())  # on nobody's behalf, also in the log
 
     async def stop(self) -> None:
-        """End it; a unit that is being written is finished."""
-        if self._task is not None:
+        """End it; a unit that is being written is finished. A library below a step may take a cancellation for a fault of its own, and the
+        next step begin: so it is asked again.
+        """
+        while self._task is not None and not self._task.done():
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait([self._task], timeout=ASK_AGAIN)
 
     async def step(self) -> bool:
         """Do the next thing; whether there was anything to do."""
