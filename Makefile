@@ -87,7 +87,7 @@ contracts: $(VENV)/.dev ## Run the tests of what the services owe each other (do
 fuzz: $(VENV)/.dev ## Try other requests each time for MINUTES=5, or those of SEED again: Schemathesis on each service and the gateway
 	@exec $(bin)/python -m tools.contracts.exercise $(MINUTES) $(if $(filter command line environment,$(origin SEED)),$(SEED))
 
-contract-score: $(VENV)/.dev ## Count how many faults of the providers' answers the contract tests catch: a minute
+contract-score: $(VENV)/.dev ## Count how many faults of the providers' answers the contract tests catch: some minutes
 	@exec $(bin)/python -m tools.contracts.score
 
 pacts: $(VENV)/.dev ## Write contracts/pacts anew, from what the consumers ask
