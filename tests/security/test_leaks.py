@@ -93,7 +93,8 @@ def use(roster: Roster, gateway: str) -> Iterator[str]:
         entered = http.post("/v1/session", auth=("canary", PASSWORD)).raise_for_status()
         cookie = entered.headers["set-cookie"].partition(";")[0]
         http.cookies.clear()
-        headers = {"Cookie": cookie, "Authorization": f"Bearer {GUESS}", "X-Request-ID": "forged\tid", "User-Agent": GUESS}
+        headers = {"Cookie": cookie, "X-Request-ID": "forged\tid", "User-Agent": GUESS}
+        http.get("/v1/session", headers={**headers, "Authorization": f"Bearer {GUESS}"})
         for path in ("/v1/session", "/v1/employees/7", "/v1/employees/7?expand=teams", "/v1/search?q=canary-query", "/v1/accounts", *ODD):
             http.get(path, headers=headers)
         http.post("/v1/employees", content=b"{", headers=headers)
