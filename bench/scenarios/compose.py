@@ -2,12 +2,9 @@
 
 from collections.abc import Callable
 
-from itsdangerous import URLSafeTimedSerializer
-
 from bench.load import Load
-from bench.machine import SERVER_CORE
-from bench.rounds import Side, costs, interleave, rate, ratio, times
-from bench.scenarios.hop import SECRET, upstream_of
+from bench.rounds import costs, interleave, rate, ratio, times
+from bench.scenarios.hop import ours, peer, upstream_of
 from bench.scene import Figure, Scene
 from shared.testing.processes import Process
 
@@ -19,25 +16,11 @@ FOUND = 10
 def measure(scene: Scene) -> list[Figure]:
     with scene:
         upstream = upstream_of(scene)
-        ours, peer = interleave([_ours(scene, upstream), _peer(scene, upstream)], scene.scale)
-    found = ratio(ours, peer, lambda result: result.rate)
-    notes = [costs("ours", ours), costs("peer", peer)]
+        mine, theirs = interleave([ours(scene, upstream, _load), peer(scene, upstream, _load)], scene.scale)
+    found = ratio(mine, theirs, lambda result: result.rate)
+    notes = [costs("ours", mine), costs("peer", theirs)]
     what = "a search: two calls, joined"
-    return [Figure("compose", what, f"≥ {LEAST:.0f} ×", rate(ours), rate(peer), times(found), found[0] >= LEAST, notes)]
-
-
-def _ours(scene: Scene, upstream: Process) -> Side:
-    roster = scene.roster()
-    roster.gateway.core = SERVER_CORE
-    roster.gateway.env |= {"GATEWAY_EMPLOYEES_URL": upstream.url, "GATEWAY_TEAMS_URL": upstream.url}
-    roster.start("gateway")
-    return Side("ours", roster.gateway, _load(roster.gateway, roster.log_in()))
-
-
-def _peer(scene: Scene, upstream: Process) -> Side:
-    env = {"PEER_SECRET": SECRET, "PEER_UPSTREAM": upstream.url, "PEER_BEARER": scene.roster().bearer("employees")}
-    gateway = scene.uvicorn("bench.peer.gateway:app", scene.subfolder("peer"), env)
-    return Side("peer", gateway, _load(gateway, f"session={URLSafeTimedSerializer(SECRET).dumps({'account': 1})}"))
+    return [Figure("compose", what, f"≥ {LEAST:.0f} ×", rate(mine), rate(theirs), times(found), found[0] >= LEAST, notes)]
 
 
 def _load(gateway: Process, cookie: str) -> Callable[[], Load]:

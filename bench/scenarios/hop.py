@@ -15,23 +15,26 @@ from bench.scene import Figure, Scene
 from shared.testing.processes import Process
 
 LEAST = 10.0
+MakeLoad = Callable[[Process, str], Callable[[], Load]]
+"""Of a gateway and the cookie of who asks it."""
+
 SECRET = "the peer's secret, of the same length as ours"
 
 
 def measure(scene: Scene) -> list[Figure]:
     with scene:
         upstream = upstream_of(scene)
-        ours, peer = interleave([_ours(scene, upstream), _peer(scene, upstream)], scene.scale)
-    found = ratio(ours, peer, lambda result: result.rate)
-    cpu = ratio(ours, peer, lambda result: 1 / max(result.cpu_each, 1e-9))
+        mine, theirs = interleave([ours(scene, upstream, _load), peer(scene, upstream, _load)], scene.scale)
+    found = ratio(mine, theirs, lambda result: result.rate)
+    cpu = ratio(mine, theirs, lambda result: 1 / max(result.cpu_each, 1e-9))
     notes = [
-        costs("ours", ours),
-        costs("peer", peer),
+        costs("ours", mine),
+        costs("peer", theirs),
         f"CPU of the gateway a request: {cpu[0]:.1f} × less than the peer's",
     ]
     notes.append("the upstream is a stand-in on the load's core; when load and upstream together fill it, ours is limited by them")
     what = "pass-through of an employee by id"
-    return [Figure("hop", what, f"≥ {LEAST:.0f} ×", rate(ours), rate(peer), times(found), found[0] >= LEAST, notes)]
+    return [Figure("hop", what, f"≥ {LEAST:.0f} ×", rate(mine), rate(theirs), times(found), found[0] >= LEAST, notes)]
 
 
 def upstream_of(scene: Scene) -> Process:
@@ -43,18 +46,20 @@ def upstream_of(scene: Scene) -> Process:
     return scene.started(process)
 
 
-def _ours(scene: Scene, upstream: Process) -> Side:
+def ours(scene: Scene, upstream: Process, load: MakeLoad) -> Side:
+    """Our gateway in front of the stand-in, and someone who is logged in."""
     roster = scene.roster()
     roster.gateway.core = SERVER_CORE
-    roster.gateway.env["GATEWAY_EMPLOYEES_URL"] = upstream.url
+    roster.gateway.env |= {"GATEWAY_EMPLOYEES_URL": upstream.url, "GATEWAY_TEAMS_URL": upstream.url}
     roster.start("gateway")
-    return Side("ours", roster.gateway, _load(roster.gateway, roster.log_in()))
+    return Side("ours", roster.gateway, load(roster.gateway, roster.log_in()))
 
 
-def _peer(scene: Scene, upstream: Process) -> Side:
+def peer(scene: Scene, upstream: Process, load: MakeLoad) -> Side:
+    """The same of the peer's."""
     env = {"PEER_SECRET": SECRET, "PEER_UPSTREAM": upstream.url, "PEER_BEARER": scene.roster().bearer("employees")}
     gateway = scene.uvicorn("bench.peer.gateway:app", scene.subfolder("peer"), env)
-    return Side("peer", gateway, _load(gateway, f"session={URLSafeTimedSerializer(SECRET).dumps({'account': 1})}"))
+    return Side("peer", gateway, load(gateway, f"session={URLSafeTimedSerializer(SECRET).dumps({'account': 1})}"))
 
 
 def _load(gateway: Process, cookie: str) -> Callable[[], Load]:

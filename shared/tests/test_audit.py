@@ -19,8 +19,8 @@ async def story(db: Database) -> None:
     """Seven changes of three things by two actors."""
     for number in range(3):
         one = Author(f"account:{number % 2}", f"r-{number}")
-        thing = await db.write(lambda conn, who=one, code=number: records.add(conn, {"code": f"c{code}", "open": True}, who))  # type: ignore[misc]
-        await db.write(lambda conn, who=one, of=thing: records.change(conn, of, {"name": "new"}, who))  # type: ignore[misc]
+        thing = await db.write(lambda conn, who=one, code=number: records.add(conn, {"code": f"c{code}", "open": True}, who))  # type: ignore[misc]  # a lambda with defaults
+        await db.write(lambda conn, who=one, of=thing: records.change(conn, of, {"name": "new"}, who))  # type: ignore[misc]  # a lambda with defaults
     await db.write(lambda conn: records.remove(conn, records.get(conn, 1) or {}, Author("account:1", "r-9")))
 
 

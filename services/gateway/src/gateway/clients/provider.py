@@ -126,7 +126,7 @@ class Provider:
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         try:
             async with (
-                httpx.AsyncClient(verify=self._trusted(), trust_env=False, follow_redirects=False, timeout=None) as client,  # noqa: S113
+                httpx.AsyncClient(verify=self._trusted(), trust_env=False, follow_redirects=False, timeout=None) as client,  # noqa: S113 - the caller's limit
                 client.stream(method, url, data=form, headers=headers, auth=auth or httpx.USE_CLIENT_DEFAULT) as response,
             ):
                 body = bytearray()

@@ -43,6 +43,10 @@ def upgrade() -> None:
         sa.Column("until", exact_text(), nullable=False),
     )
     op.create_table("relayed", sa.Column("stream", exact_text(), primary_key=True), sa.Column("cursor", sa.Text, nullable=False))
+    _create_webhooks()
+
+
+def _create_webhooks() -> None:
     op.create_table("webhooks", sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False), *webhook_columns(required=True))
     op.create_table(
         "webhooks_versions",
