@@ -33,7 +33,7 @@ def test_connections_that_stay_are_left_behind(notes: Process) -> None:
             client = stack.enter_context(socket.create_connection(("127.0.0.1", notes.port)))
             client.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
             client.recv(1)
-        assert 1 <= rest.left()["notes"].sockets <= 3
+        assert 3 - 1 <= rest.left()["notes"].sockets <= 3 + 1  # a reading's own connection may be counted, at either time
         with pytest.raises(AssertionError, match="left behind"):
             rest.wait(within=0)
     rest.wait()

@@ -102,7 +102,8 @@ async def test_an_altered_cursor_is_a_400(api: Any) -> None:
         await api.join(1, ord(slug))
     for path in ("/v1/teams?sort=name&", "/v1/teams/1/members?", "/v1/teams/1/effective-members?", "/v1/memberships?"):
         cursor = (await api("GET", f"{path}limit=1")).json["next"]
-        for other in (cursor[:-1], cursor + "A", cursor.swapcase(), "A" + cursor[1:], cursor[::-1], cursor + "%0a"):
+        first = "B" if cursor[0] == "A" else "A"
+        for other in (cursor[:-1], cursor + "A", cursor.swapcase(), first + cursor[1:], cursor[::-1], cursor + "%0a"):
             answer = await api("GET", f"{path}limit=1&cursor={other}")
             assert (answer.status, answer.fields) == (400, ["cursor"]), other
         assert (await api("GET", f"{path}limit=1&cursor={cursor}")).status == 200
