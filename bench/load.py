@@ -5,10 +5,11 @@ turn counts as its latency.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Final, cast
 
 import httptools
 import uvloop
@@ -17,6 +18,9 @@ Request = Callable[[int], bytes]
 """The whole request number n, head and body."""
 Check = Callable[[int, int, bytes], bool]
 """(number, status, body): is it the right answer?"""
+
+PATIENCE: Final = 10.0
+"""Seconds that a round waits for its first answer at most, and its connections for their last one."""
 
 
 @dataclass
@@ -72,6 +76,7 @@ class _Round:
         self.started = time.perf_counter()
         self.open = True
         self.result: Result | None = None  # from the end of the warm-up to the end of the round
+        self.answered = asyncio.Event()  # within that time
         self.errors = 0
 
 
@@ -108,6 +113,7 @@ class _Connection(asyncio.Protocol):
             shared.errors += 1
         elif shared.result is not None:
             shared.result.latencies.append(now - self._asked)
+            shared.answered.set()
         if not self._parser.should_keep_alive():
             self._transport.close()
         else:
@@ -152,13 +158,15 @@ async def _run(load: Load, seconds: float, warmup: float, cpu: Callable[[], floa
     started = time.perf_counter()
     shared.result = result
     await asyncio.sleep(seconds)
+    with contextlib.suppress(TimeoutError):  # a short round of a slow server is as long as one answer
+        await asyncio.wait_for(shared.answered.wait(), PATIENCE)
     if load.pace is None:  # of a paced load everything that was asked counts
         shared.result = None
     result.seconds = time.perf_counter() - started
     result.cpu += cpu()
     result.load_cpu += time.process_time()
     shared.open = False
-    _, slow = await asyncio.wait([protocol.closed for _, protocol in pairs], timeout=10)
+    _, slow = await asyncio.wait([protocol.closed for _, protocol in pairs], timeout=PATIENCE)
     for transport, protocol in pairs:
         if protocol.closed in slow:
             transport.abort()

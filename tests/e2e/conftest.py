@@ -154,7 +154,7 @@ def replicated() -> Iterator[Replicas]:
     with ExitStack() as stack:
         databases = {name: stack.enter_context(postgresql_database()) for name in SERVICES}
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="roster-replicas-")))
-        replicas = stack.enter_context(Replicas(folder, databases))
+        replicas = stack.enter_context(Replicas(folder, databases, env=UNLIMITED))
         replicas.start(*SERVICES)
         yield replicas
 
