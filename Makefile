@@ -11,7 +11,8 @@ OUT ?= $(ROSTER_VAR)/synthetic
 ROSTER_SECRETS ?= $(ROSTER_VAR)/secrets
 TESTS ?=
 MINUTES ?= 5
-WORKERS ?= auto
+# Tests wait more than they work.
+WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 ARGS ?=
 SERVICE ?=
 HEAD ?=

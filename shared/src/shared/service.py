@@ -12,6 +12,7 @@ from typing import Any, cast
 from quart import Blueprint, Quart, Request, Response, g
 from quart import request as current_request
 from quart.sessions import NullSession, SessionInterface
+from quart.testing.app import TestApp
 from werkzeug.routing import MapAdapter
 
 from shared import converters, problems
@@ -50,11 +51,19 @@ class NoSessions(SessionInterface):
         return True
 
 
+class PatientTestApp(TestApp):
+    """Quart's, with time to start and stop on a busy machine: a start migrates a database."""
+
+    def __init__(self, app: Quart) -> None:
+        super().__init__(app, startup_timeout=60, shutdown_timeout=60)
+
+
 class Service(Quart):
     """Quart that runs operations: policy first, then query and body, then the view. Made by `create_service`."""
 
     request_class = StrictRequest
     asgi_http_class = Connection
+    test_app_class = PatientTestApp
     json_provider_class = MsgspecProvider
     identify: Identify
     max_upload: int
