@@ -73,6 +73,7 @@ class Edge:
             await self._answer(InternalError(UNEXPECTED), scope, sender)
         finally:
             self._metrics.in_flight -= 1
+            exchange.at_end()
             sender.finish()
             self._finish(scope, exchange)
             current.reset(token)

@@ -18,6 +18,10 @@ def _never() -> bool:
     return False
 
 
+def _nothing() -> None:
+    """Nothing is to be done."""
+
+
 class Exchange:
     """One request and its answer.
 
@@ -25,11 +29,13 @@ class Exchange:
     `started` and `deadline` are seconds of the event loop's clock; `deadline` is when this service gives up, None for never.
     `asked` is the time in seconds that the caller granted, None when it said nothing. `operation` is the name of the
     matched operation, empty before routing and for unknown paths. `subject` is who asks, for the log. `interrupt` is asked
-    from time to time whether this request should end because the service stops (a long poll).
+    from time to time whether this request should end because the service stops (a long poll). `at_end` is called once it has ended,
+    whatever became of it.
     """
 
     __slots__ = (
         "asked",
+        "at_end",
         "deadline",
         "headers",
         "interrupt",
@@ -55,6 +61,7 @@ class Exchange:
         self.deadline: float | None = None
         self.asked: float | None = None
         self.interrupt: Callable[[], bool] = _never
+        self.at_end: Callable[[], None] = _nothing
         self.operation = ""
         self.subject = ""
         self.status = 0

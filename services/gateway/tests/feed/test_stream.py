@@ -195,3 +195,39 @@ async def test_there_are_only_so_many(settings: Any, open_house: Any) -> None:
             async with streaming(viewer) as second:
                 assert second.response.status_code == 503
             assert (await viewer.get("/v1/changes")).status_code == 200
+
+
+async def test_of_many_who_come_at_once_so_many_are_served_and_their_places_come_back(settings: Any, open_house: Any) -> None:
+    async with open_house(msgspec.structs.replace(settings, feed_streams=2)) as house:
+        for service in (house.employees, house.teams):
+            service.on("GET /v1/changes", json=[], headers={"content-type": "application/cloudevents-batch+json"})
+        viewer = await house.browser().log_in("viewer")
+
+        async def status(wanted: asyncio.Event) -> int:
+            async with streaming(viewer) as reader:
+                if reader.response.status_code == 200:
+                    await wanted.wait()
+                return reader.response.status_code
+
+        for _ in range(3):
+            enough = asyncio.Event()
+            asking = [asyncio.create_task(status(enough)) for _ in range(20)]
+            async with asyncio.timeout(30):
+                while sum(task.done() for task in asking) < 18:  # noqa: ASYNC110 - what is waited for happens in many tasks
+                    await asyncio.sleep(0.02)
+            enough.set()
+            assert sorted(await asyncio.gather(*asking)) == [200] * 2 + [503] * 18
+            async with asyncio.timeout(30):
+                while house.app.extensions["gateway"].outlets.streams.open:  # noqa: ASYNC110 - it tells nobody
+                    await asyncio.sleep(0.02)
+
+
+async def test_what_was_erased_is_not_remembered(feeds: Feeds, viewer: Any) -> None:
+    feeds["employees"].add("employee", 1, "created")
+    async with streaming(viewer, after="now") as reader:
+        named = feeds["employees"].add("employee", 2, "created", username="zqmary")
+        assert (await reader.next()).document["data"]["username"] == "zqmary"
+        named["data"]["username"] = "erased-2"
+        feeds["employees"].add("employee", 2, username="erased-2")["erased"] = True
+        assert (await reader.next()).document["erased"]
+        assert "zqmary" not in (await viewer.get("/v1/changes", params={"after": "e1.1~-"})).text

@@ -91,6 +91,7 @@ class Head(Struct, frozen=True):
     type: str
     subject: str
     time: str
+    erased: bool = False
 
 
 class Page(Struct, Generic[Kind], frozen=True):

@@ -30,17 +30,20 @@ class Streams:
     most: int
     open: int = 0
 
-    def check(self) -> None:
-        """Raise Overloaded when there is no room for another."""
+    def enter(self) -> None:
+        """Take the place of one; `leave` gives it back. Raises Overloaded when there is none."""
         if self.open >= self.most:
             raise Overloaded("As many streams are open as may be.", retry_after=10)
+        self.open += 1
+
+    def leave(self) -> None:
+        self.open -= 1
 
 
 @dataclass
 class Stream:
     """One reader's stream, from its first batch on. `over` tells why it is to end; empty: it is not."""
 
-    streams: Streams
     merged: Merged
     entities: Collection[str]
     over: Callable[[], Awaitable[str]]
@@ -49,15 +52,12 @@ class Stream:
 
     async def pieces(self, batch: Batch) -> AsyncIterator[bytes]:
         """What is sent. It is made as it is taken: a reader who takes nothing costs one piece."""
-        self.streams.open += 1
         try:
             yield b"retry: %d\n\n" % RETRY_MS
             async for piece in self._all(batch):
                 yield piece
         except FeedRestored as problem:
             yield _event("gone", problem.document(self.request_id, None))
-        finally:
-            self.streams.open -= 1
 
     async def _all(self, batch: Batch) -> AsyncIterator[bytes]:
         missing: tuple[str, ...] = ()

@@ -13,7 +13,9 @@ from shared.looping import Looped
 KEPT: Final = 2_000
 KEPT_BYTES: Final = 8 * 2**20
 KEPT_SECONDS: Final = 60.0
-"""Of the newest events so many are kept, for so long at most: what was erased at its service must not live on here."""
+"""Of the newest events so many are kept, for so long at most; none once somebody was erased or the service can't be asked, for what was
+erased there must not live on here.
+"""
 
 WAIT: Final = 20
 """Seconds that one request waits for news."""
@@ -81,6 +83,7 @@ class Tail(Looped):
             self._end_soon()
             raise FeedFault("its database was restored") from error
         except FeedFault as error:
+            self._forget()
             if not self.fault:
                 self.fault = str(error)
                 self._told()
@@ -104,7 +107,12 @@ class Tail(Looped):
         self._told()
 
     def _begin(self, place: str | None) -> None:
-        self._kept, self._bytes, self._before, self._end, self.fault = [], 0, place, place, ""
+        self._end, self.fault = place, ""
+        self._forget()
+
+    def _forget(self) -> None:
+        """Keep nothing: whoever is not at the end asks the service."""
+        self._kept, self._bytes, self._before = [], 0, self._end
 
     def _keep(self, news: list[Change]) -> None:
         now = time.monotonic()
@@ -112,6 +120,8 @@ class Tail(Looped):
         self._bytes += sum(len(change.raw) for change in news)
         if news:
             self._end = news[-1].head.id
+        if any(change.head.erased for change in news):
+            self._forget()
         gone = 0
         for at, change in self._kept:
             if len(self._kept) - gone <= KEPT and self._bytes <= KEPT_BYTES and now - at <= KEPT_SECONDS:

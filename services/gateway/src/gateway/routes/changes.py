@@ -86,17 +86,18 @@ def _complete(batch: Batch) -> dict[str, str]:
 async def _stream(query: FeedQuery) -> Response:
     """The stream from its first batch on: what is wrong with the cursor is a problem, not an event."""
     parts, now = gateway().outlets, exchange()
+    parts.streams.enter()  # before anything is waited for: of many who come at once none is too many
+    now.at_end = parts.streams.leave
     seen = request.headers.get(LAST_SEEN)
     at = await _place(query.after, "after") if seen is None else Vector.parse(seen, LAST_SEEN)
     entities = query.entity or EVERYTHING
     first = await parts.feed.read(at, entities, limit=AT_ONCE)
     if wants_all():
         first.require()
-    parts.streams.check()
     over, now.interrupt = _end_of(now.interrupt)
     if now.asked is None:
         now.deadline = None  # it lasts until its reader leaves; the budget is that of a poll
-    pieces = Stream(parts.streams, parts.feed, entities, over, now.request_id).pieces(first)
+    pieces = Stream(parts.feed, entities, over, now.request_id).pieces(first)
     return stream(pieces, EVENT_STREAM, headers={**_complete(first), "Vary": "Accept"})
 
 
