@@ -133,6 +133,8 @@ class FeedOfEmployees:
         self.most = 500
         self.repeat = 0
         """How many events before the cursor are sent once more."""
+        self.spoil: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = list
+        """What becomes of a batch on its way."""
         self.queries: list[dict[str, str]] = []
         self.headers: dict[str, str] = {}
         self._news = asyncio.Event()
@@ -200,7 +202,7 @@ class FeedOfEmployees:
             except TimeoutError:
                 return 200, []
         first = max(0, after - self.repeat)
-        return 200, [{"id": f"{self.epoch}.{at}"} | event for at, event in enumerate(self.events, 1)][first:][: self.most]
+        return 200, self.spoil([{"id": f"{self.epoch}.{at}"} | event for at, event in enumerate(self.events, 1)][first:][: self.most])
 
 
 @pytest_asyncio.fixture

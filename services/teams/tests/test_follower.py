@@ -1,7 +1,9 @@
 """Following employees: a feed made by hand on one side, a real database on the other."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -150,6 +152,9 @@ EVENT = '{"id": "first.1", "type": "roster.employee.deleted", "subject": "employ
         "<html>",
         f"[{EVENT}",
         f"[{EVENT}, {EVENT}]",
+        f"[{EVENT}]".replace("first.1", "first.2"),
+        f"[{EVENT}, {EVENT.replace('first.1', 'first.3')}]",
+        f"[{EVENT}, {EVENT.replace('first.1', 'second.2')}]",
         f"[{EVENT}]".replace("first.1", "first"),
         f"[{EVENT}]".replace('"employee/1"', "1"),
         f"[{EVENT}]".replace("null", '{"id": "1"}'),
@@ -229,6 +234,61 @@ async def test_two_processes_follow_without_doing_anything_twice(db: Database, f
         await one.stop()
     assert sum(one.effects for one in both) == 20
     assert await shown(db, team) == []
+
+
+def spoiled(batch: list[dict[str, Any]], chance: random.Random) -> list[dict[str, Any]]:
+    """As it is, in another order, with something twice, or without something."""
+    way, place = chance.randrange(6), chance.randrange(len(batch) or 1)
+    if way == 0:
+        chance.shuffle(batch)
+    elif way == 1:
+        batch[place:place] = batch[place : place + 1]
+    elif way == 2:
+        del batch[place : place + 1]
+    return batch
+
+
+def histories(feed: Any, chance: random.Random) -> dict[int, str]:
+    """What happens to ten people, in the feed; who is how in the end."""
+    staff: dict[int, str] = {}
+    for _ in range(60):
+        employee = chance.randrange(1, 11)
+        if staff.get(employee) == "deleted":
+            continue
+        staff[employee] = chance.choice(["active", "inactive", "active", "deleted"]) if employee in staff else "active"
+        feed.add(employee, "deleted" if staff[employee] == "deleted" else "updated", status=staff[employee])
+    return staff
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_batches_in_disorder_and_readers_killed_end_as_in_order(
+    db: Database, feed: Any, add_team: AddTeam, join: Join, seed: int
+) -> None:
+    """Two processes at once, one of them ended at any moment and begun anew; batches are doubled, mixed, torn, and come again."""
+    chance = random.Random(seed)
+    team = await add_team("core")
+    for employee in range(1, 11):
+        await join(team, employee)
+    staff = histories(feed, chance)
+    feed.most, feed.repeat = 7, 2
+    feed.spoil = partial(spoiled, chance=chance)
+    log = structlog.wrap_logger(None, processors=[Capture()])
+    steady = follower_of(feed_of_employees(feed.url, ""), db, log, wait=0, longest_pause=0.02)
+    await steady.start()
+    for _ in range(20):
+        killed = follower_of(feed_of_employees(feed.url, ""), db, log, wait=0, longest_pause=0.02)
+        await killed.start()
+        await asyncio.sleep(chance.uniform(0, 0.02))
+        await killed.stop()
+
+    async def is_through() -> bool:
+        return (await POSITIONS.read(db)).cursor == f"first.{len(feed.events)}"
+
+    await eventually(is_through)
+    await steady.stop()
+    assert await shown(db, team) == [employee for employee in range(1, 11) if staff.get(employee, "active") == "active"]
+    ended = [event["subject"] for event in await _changes(db) if event["type"] == "roster.membership.deleted"]
+    assert len(ended) == len(set(ended)) == list(staff.values()).count("deleted")
 
 
 async def test_someone_added_while_their_tombstone_comes_is_no_orphan(db: Database, feed: Any, follower: Reader, add_team: AddTeam) -> None:

@@ -5,9 +5,8 @@ those are rare (`shared.server`). Whoever reads a long feed would hold hundreds 
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from itertools import pairwise
 from typing import Final, Generic, TypeVar
 from urllib.parse import urlencode
 
@@ -66,10 +65,21 @@ def seq_of(cursor: str) -> int:
     return int(cursor.rpartition(".")[2])
 
 
-def check_order(places: list[int]) -> None:
-    """Raise ValueError unless each place comes after the one before."""
-    if any(place <= before for before, place in pairwise(places)):
-        raise ValueError("the events are out of order")
+def known_before(ids: Sequence[str], after: str | None) -> int:
+    """How many at the beginning of a batch are not after the cursor that it was asked with (None: the beginning of the feed).
+
+    Raises ValueError unless the ids are of the cursor's epoch and count by one, from the one after the cursor at the latest: a log counts
+    without gaps (`shared.changes`), so what is missing was lost, and nothing may be built on what follows it.
+    """
+    if not ids:
+        return 0
+    first, epoch = seq_of(ids[0]), (after or ids[0]).partition(".")[0]
+    if any(id_ != f"{epoch}.{first + number}" for number, id_ in enumerate(ids)):
+        raise ValueError(f"the events do not count by one in epoch {epoch}")
+    known = (seq_of(after) if after else 0) + 1 - first
+    if known < 0:
+        raise ValueError(f"events are missing between {after or 'the beginning'} and {ids[0]}")
+    return min(known, len(ids))
 
 
 class FeedClient(Generic[State]):
@@ -87,7 +97,7 @@ class FeedClient(Generic[State]):
 
     async def changes(self, after: str | None, *, wait: int) -> list[Event[State]]:
         """The events after a cursor (None: from the first), waiting for the first one up to `wait` seconds. Raises FeedGone, FeedFault."""
-        return self._events(await self.fetch({"wait": wait, "limit": BATCH} | ({} if after is None else {"after": after})))
+        return self._events(await self.fetch({"wait": wait, "limit": BATCH} | ({} if after is None else {"after": after})), after)
 
     async def fetch(self, query: Mapping[str, str | int]) -> bytes:
         """The answer to a query, a batch of events as it came. Raises FeedGone, FeedFault."""
@@ -117,13 +127,12 @@ class FeedClient(Generic[State]):
                 raise
         return await self._pool.request(b"GET", target, self._headers(), deadline=deadline, idle=idle, fresh=True)
 
-    def _events(self, content: bytes) -> list[Event[State]]:
+    def _events(self, content: bytes, after: str | None) -> list[Event[State]]:
         try:
             events = self._decode(content)
-            check_order([event.seq for event in events])
+            return events[known_before([event.id for event in events], after) :]
         except (msgspec.MsgspecError, ValueError) as error:
             raise FeedFault(f"the answer is no batch of events: {error}") from error
-        return events
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
         return [(b"authorization", b"Bearer " + self._bearer().encode("ascii"))] if self._bearer else []

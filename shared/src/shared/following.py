@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from sqlalchemy import BigInteger, Boolean, Column, MetaData, Table, Text, bindparam, insert, select, update
 
 from shared.db import Connection, Database, Query
-from shared.feedclient import Event, FeedClient, FeedFault, FeedGone, seq_of
+from shared.feedclient import Event, FeedClient, FeedFault, FeedGone
 from shared.looping import Looped
 
 State = TypeVar("State")
@@ -130,15 +130,13 @@ class Follower(Looped, Generic[State]):
         at = await self._positions.read(self._db)
         try:
             wait = self._wait if at.complete and not self._failures else 0  # after a failure: first whether it answers at all
-            answer = await self._feed.changes(at.cursor, wait=wait)
+            events = await self._feed.changes(at.cursor, wait=wait)
         except FeedGone as error:
             if at.cursor is None:
                 raise FeedFault("even the beginning of the feed is gone") from error
             await self._db.write(lambda conn: self._positions.read_anew(conn, at))
             self._log.warning("a followed service was restored; its feed is read from the beginning", service=self._of)
             return True
-        done = seq_of(at.cursor) if at.cursor else 0
-        events = [event for event in answer if event.seq > done]
         if events:
             self.effects += await self._db.write(lambda conn: self._effect.apply(conn, at, events))
             self.events += len(events)

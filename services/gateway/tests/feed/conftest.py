@@ -23,7 +23,7 @@ class Unwired:
         status, body = self._fake.answer({"limit": str(limit)} | ({} if after is None else {"after": after}))
         if status != 200:
             raise FeedGone if status == 410 else FeedFault(str(status))
-        return read_batch(body)
+        return read_batch(body, after)
 
     async def aclose(self) -> None:
         """Nothing is open."""

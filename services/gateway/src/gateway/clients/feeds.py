@@ -7,7 +7,7 @@ import msgspec
 
 from gateway.clients.answers import Head, StaffState
 from gateway.clients.rules import CHANGES
-from shared.feedclient import BATCH, FeedClient, FeedFault, check_order, seq_of
+from shared.feedclient import BATCH, FeedClient, FeedFault, known_before, seq_of
 from shared.identity import Caller
 
 CALLER: Final = Caller("service:gateway", "gateway", "feed", "gateway")
@@ -37,11 +37,11 @@ class ServiceFeed:
 
     async def changes(self, after: str | None, *, wait: int = 0, limit: int = BATCH) -> list[Change]:
         """The events after a cursor (None: from the first), waiting for the first one up to `wait` seconds. Raises FeedGone, FeedFault."""
-        return read_batch(await self._client.fetch({"wait": wait, "limit": limit} | ({} if after is None else {"after": after})))
+        return read_batch(await self._client.fetch({"wait": wait, "limit": limit} | ({} if after is None else {"after": after})), after)
 
     async def newest(self) -> str | None:
         """The cursor of the newest event, None when there is none yet. Raises FeedFault."""
-        found = read_batch(await self._client.fetch({"last": "true"}))
+        found = _decoded(await self._client.fetch({"last": "true"}))
         return found[-1].head.id if found else None
 
     async def aclose(self) -> None:
@@ -54,14 +54,20 @@ def feed_of_employees(url: str, bearer: Callable[[Caller], str]) -> FeedClient[S
     return FeedClient(url, CHANGES.path, StaffState, lambda: bearer(CALLER))
 
 
-def read_batch(content: bytes) -> list[Change]:
-    """The events of an answer. Raises FeedFault for what is none."""
+def read_batch(content: bytes, after: str | None) -> list[Change]:
+    """The events of an answer that come after the cursor that was asked with. Raises FeedFault for what is none, and for a gap."""
+    changes = _decoded(content)
     try:
-        changes = [Change(_decode_head(raw), _one_line(bytes(raw))) for raw in _decode(content)]
-        check_order([change.seq for change in changes])
+        return changes[known_before([change.head.id for change in changes], after) :]
+    except ValueError as error:
+        raise FeedFault(f"the answer is no batch of events: {error}") from error
+
+
+def _decoded(content: bytes) -> list[Change]:
+    try:
+        return [Change(_decode_head(raw), _one_line(bytes(raw))) for raw in _decode(content)]
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise FeedFault(f"the answer is no batch of events: {error}") from error
-    return changes
 
 
 def _one_line(raw: bytes) -> bytes:
