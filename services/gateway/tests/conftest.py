@@ -30,6 +30,7 @@ from shared.testing import answers
 from shared.testing.answers import Rules, checked
 from shared.testing.databases import database_url  # noqa: F401 - a fixture, found by name
 from shared.testing.feeds import FakeFeed
+from shared.testing.nats import nats_server  # noqa: F401 - a fixture, found by name
 from shared.testing.redis import redis  # noqa: F401 - a fixture, found by name
 from shared.testing.serving import serving
 from shared.testing.told import Fake, Seen, Told

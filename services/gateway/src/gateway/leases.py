@@ -1,7 +1,7 @@
 """One of several processes does a thing: the one that holds its lease, a row that says until when. Whoever stops renewing it loses it.
 
-The processes' clocks may differ by a few seconds at most; a process that was stopped in the middle of something and wakes after its lease
-may still finish that one thing. What is done under a lease must bear being done twice.
+The processes' clocks may differ by a few seconds at most. A process that was stopped in the middle of something and wakes after its lease
+may still finish that one thing, so what is done under a lease must bear being done twice. What it then writes it writes only if `is_ours`.
 """
 
 import secrets
@@ -41,6 +41,11 @@ class Lease:
             asked = time.monotonic()
             self._until = asked + self._seconds if await self._db.write(self._take) else 0.0
         return self._until > 0
+
+    def is_ours(self, conn: Connection) -> bool:
+        """In a unit: whether nobody else has taken it since, and nobody can before this unit is committed."""
+        row = conn.one(_GET, of=self._name)
+        return row is not None and row[0] == self._holder
 
     async def give_up(self) -> None:
         """Let another process have it at once. Raises StoreError."""

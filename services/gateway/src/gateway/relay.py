@@ -2,7 +2,7 @@
 
 Where to go on is what the stream's last message says, and what is stored here when the stream has none (it may keep messages for a while
 only): so a process that ends after a message and before its note writes nothing twice, however much later the next one begins. One process
-relays at a time, by a lease; for the moment in which two might, the stream knows a message by its id.
+relays at a time, by a lease; each message says which one it follows, so the stream refuses those of one that was stopped and wakes late.
 """
 
 import asyncio
@@ -27,6 +27,9 @@ from shared.looping import Looped
 
 AT_ONCE: Final = 200
 """Events between two notes of how far it came."""
+
+FRESH: Final = 1.0
+"""Seconds after which what was read and not yet written is read again: somebody may have been erased from it meanwhile."""
 
 WAIT: Final = 5.0
 MARGIN: Final = 6.0
@@ -70,8 +73,11 @@ class Relay(Looped, Collector):
         try:
             at = self._at = self._at or await self._begin()
             batch = await self._feed.read(at, EVERYTHING, limit=AT_ONCE, wait=WAIT, ask=False)
+            until = time.monotonic() + FRESH
             for event in batch.events:
                 await self._pass_on(event)
+                if time.monotonic() > until:
+                    break
         except FeedRestored as restored:
             self._log.warning("a service was restored; its feed is relayed from its beginning", reason=restored.detail)
             await self._note(Vector.parse(restored.resume, "resume"))
@@ -107,11 +113,11 @@ class Relay(Looped, Collector):
     async def _note(self, at: Vector) -> None:
         """Keep how far it came, unless somebody else goes on by now."""
         self._at, cursor = at, str(at)
-        if cursor == self._noted or not self._lease.left:
+        if cursor == self._noted:
             return
 
         def unit(conn: Connection) -> None:
-            if not conn.run(_SET, of=self._stream.name, to=cursor):
+            if self._lease.is_ours(conn) and not conn.run(_SET, of=self._stream.name, to=cursor):
                 conn.run(_ADD, stream=self._stream.name, cursor=cursor)
 
         await self._db.write(unit)

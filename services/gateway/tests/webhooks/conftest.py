@@ -1,7 +1,7 @@
 """A gateway that delivers to receivers on this machine."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,11 +21,19 @@ def settings(settings: Settings) -> Settings:
 
 @dataclass
 class Receiver:
-    """Someone who receives. `answers` are the statuses to give first; after them, 204."""
+    """Someone who receives. `answers` are the statuses to give first; after them, 204. What is not 2xx says `retry_after`, in seconds.
+
+    Nothing is answered while `takes` is not set.
+    """
 
     url: str = ""
     answers: list[int] = field(default_factory=list)
     got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    retry_after: int = 0
+    takes: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.takes.set()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         body = b""
@@ -35,8 +43,10 @@ class Receiver:
             if not message.get("more_body"):
                 break
         self.got.append(({name.decode(): value.decode() for name, value in scope["headers"]}, body))
+        await self.takes.wait()
         status = self.answers.pop(0) if self.answers else 204
-        await send({"type": "http.response.start", "status": status, "headers": []})
+        headers = [(b"retry-after", str(self.retry_after).encode())] if status >= 300 and self.retry_after else []
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
 
     @property
@@ -58,3 +68,26 @@ async def receiver() -> AsyncIterator[Receiver]:
     async with serving(found, lifespan=False) as url:
         found.url = f"{url}/hook"
         yield found
+        found.takes.set()
+
+
+@pytest_asyncio.fixture
+async def another() -> AsyncIterator[Receiver]:
+    """Another receiver."""
+    found = Receiver()
+    async with serving(found, lifespan=False) as url:
+        found.url = f"{url}/hook"
+        yield found
+
+
+@pytest.fixture
+def create(admin: Any) -> Callable[..., Awaitable[dict[str, Any]]]:
+    """Makes a webhook to an address; it as it was answered."""
+
+    async def make(url: str, **rest: Any) -> dict[str, Any]:
+        answer = await admin("POST", "/v1/webhooks", json={"url": url, **rest})
+        assert answer.status_code == 201, answer.text
+        made: dict[str, Any] = answer.json()
+        return made
+
+    return make

@@ -8,24 +8,27 @@ import time
 from typing import Any
 
 import msgspec
+import pytest
 
+from gateway.webhooks.dispatch import FRESH
 from shared.testing.feeds import FakeFeed
 from shared.testing.serving import serving
 
 Feeds = dict[str, FakeFeed]
 
 
-async def create(admin: Any, url: str, **rest: Any) -> dict[str, Any]:
-    answer = await admin("POST", "/v1/webhooks", json={"url": url, **rest})
-    assert answer.status_code == 201, answer.text
-    made: dict[str, Any] = answer.json()
-    return made
-
-
 async def log(admin: Any) -> list[tuple[str, int, int | None]]:
     """What was delivered, the oldest first: message, attempt, status."""
     items = (await admin.get("/v1/webhooks/1/deliveries?limit=200")).json()["items"]
     return [(one["message_id"], one["attempt"], one["status"]) for one in items[::-1]]
+
+
+async def logged(admin: Any, count: int) -> list[tuple[str, int, int | None]]:
+    """The same, once it is so much."""
+    async with asyncio.timeout(30):
+        while len(found := await log(admin)) < count:  # noqa: ASYNC110 - what is waited for happens in a database
+            await asyncio.sleep(0.02)
+    return found
 
 
 async def until(admin: Any, **fields: Any) -> dict[str, Any]:
@@ -38,9 +41,9 @@ async def until(admin: Any, **fields: Any) -> dict[str, Any]:
             await asyncio.sleep(0.02)
 
 
-async def test_changes_from_then_on_come_in_order_and_signed(feeds: Feeds, admin: Any, receiver: Any) -> None:
+async def test_changes_from_then_on_come_in_order_and_signed(feeds: Feeds, create: Any, receiver: Any) -> None:
     feeds["employees"].add("employee", 1, "created")
-    made = await create(admin, receiver.url)
+    made = await create(receiver.url)
     feeds["employees"].add("employee", 2, "created", time="10:00")
     feeds["teams"].add("team", 1, "created", time="10:01")
     feeds["employees"].add("employee", 2, "deleted", time="10:02")
@@ -54,15 +57,15 @@ async def test_changes_from_then_on_come_in_order_and_signed(feeds: Feeds, admin
     assert headers["webhook-signature"] == "v1," + base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode()
 
 
-async def test_a_replay_begins_at_the_beginning(feeds: Feeds, admin: Any, receiver: Any) -> None:
+async def test_a_replay_begins_at_the_beginning(feeds: Feeds, create: Any, receiver: Any) -> None:
     feeds["employees"].add("employee", 1, "created")
-    await create(admin, receiver.url, replay=True)
+    await create(receiver.url, replay=True)
     await receiver.becomes(["e1.1"])
 
 
-async def test_a_failure_is_repeated_and_holds_up_what_follows(feeds: Feeds, admin: Any, receiver: Any) -> None:
+async def test_a_failure_is_repeated_and_holds_up_what_follows(feeds: Feeds, admin: Any, create: Any, receiver: Any) -> None:
     receiver.answers = [500, 302, 429]
-    await create(admin, receiver.url)
+    await create(receiver.url)
     for number in range(1, 4):
         feeds["employees"].add("employee", number)
     await receiver.becomes(["e1.1", "e1.1", "e1.1", "e1.1", "e1.2", "e1.3"])
@@ -76,9 +79,9 @@ async def test_a_failure_is_repeated_and_holds_up_what_follows(feeds: Feeds, adm
     ]
 
 
-async def test_it_is_disabled_after_so_many_and_goes_on_where_it_was(feeds: Feeds, admin: Any, receiver: Any) -> None:
+async def test_it_is_disabled_after_so_many_and_goes_on_where_it_was(feeds: Feeds, admin: Any, create: Any, receiver: Any) -> None:
     receiver.answers = [500] * 5
-    await create(admin, receiver.url)
+    await create(receiver.url)
     for number in range(1, 4):
         feeds["employees"].add("employee", number)
     disabled = await until(admin, enabled=False)
@@ -92,16 +95,16 @@ async def test_it_is_disabled_after_so_many_and_goes_on_where_it_was(feeds: Feed
     await receiver.becomes(["e1.1"] * 5 + ["e1.2", "e1.3"])
 
 
-async def test_a_receiver_that_is_gone_is_asked_no_more(feeds: Feeds, admin: Any, receiver: Any) -> None:
+async def test_a_receiver_that_is_gone_is_asked_no_more(feeds: Feeds, admin: Any, create: Any, receiver: Any) -> None:
     receiver.answers = [410]
-    await create(admin, receiver.url)
+    await create(receiver.url)
     feeds["employees"].add("employee", 1)
     assert "410" in (await until(admin, enabled=False))["reason"]
     assert len(receiver.got) == 1
 
 
-async def test_only_what_is_wanted_comes_also_after_a_change_of_mind(feeds: Feeds, admin: Any, receiver: Any) -> None:
-    await create(admin, receiver.url, entities=["team"])
+async def test_only_what_is_wanted_comes_also_after_a_change_of_mind(feeds: Feeds, admin: Any, create: Any, receiver: Any) -> None:
+    await create(receiver.url, entities=["team"])
     feeds["teams"].add("membership", 1)
     feeds["teams"].add("team", 1)
     feeds["employees"].add("employee", 1)
@@ -112,8 +115,8 @@ async def test_only_what_is_wanted_comes_also_after_a_change_of_mind(feeds: Feed
     await receiver.becomes(["t1.2", "t1.3", "t1.4"])
 
 
-async def test_a_disabled_one_gets_nothing_and_a_deleted_one_no_more(feeds: Feeds, admin: Any, receiver: Any) -> None:
-    await create(admin, receiver.url)
+async def test_a_disabled_one_gets_nothing_and_a_deleted_one_no_more(feeds: Feeds, admin: Any, create: Any, receiver: Any) -> None:
+    await create(receiver.url)
     await admin("PATCH", "/v1/webhooks/1", json={"enabled": False})
     feeds["employees"].add("employee", 1)
     await asyncio.sleep(1.5)
@@ -126,14 +129,14 @@ async def test_a_disabled_one_gets_nothing_and_a_deleted_one_no_more(feeds: Feed
     assert receiver.ids == ["e1.1"]
 
 
-async def test_a_slow_one_holds_up_no_other(feeds: Feeds, admin: Any, receiver: Any) -> None:
+async def test_a_slow_one_holds_up_no_other(feeds: Feeds, admin: Any, create: Any, receiver: Any) -> None:
     async def silent(scope: Any, receive: Any, send: Any) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
 
     async with serving(silent, lifespan=False) as url:
-        await create(admin, url)
-        await create(admin, receiver.url)
+        await create(url)
+        await create(receiver.url)
         for number in range(1, 6):
             feeds["employees"].add("employee", number)
         await receiver.becomes([f"e1.{number}" for number in range(1, 6)])
@@ -141,8 +144,8 @@ async def test_a_slow_one_holds_up_no_other(feeds: Feeds, admin: Any, receiver: 
         await asyncio.sleep(1.2)  # until its courier is dismissed
 
 
-async def test_a_rotated_secret_signs_beside_the_one_before(feeds: Feeds, admin: Any, receiver: Any) -> None:
-    old = (await create(admin, receiver.url))["secret"]
+async def test_a_rotated_secret_signs_beside_the_one_before(feeds: Feeds, admin: Any, create: Any, receiver: Any) -> None:
+    old = (await create(receiver.url))["secret"]
     new = (await admin("POST", "/v1/webhooks/1/secret")).json()["secret"]
     assert old != new
     feeds["employees"].add("employee", 1)
@@ -156,10 +159,48 @@ async def test_a_rotated_secret_signs_beside_the_one_before(feeds: Feeds, admin:
     assert headers["webhook-signature"].split(" ") == expected
 
 
-async def test_after_a_restore_the_feed_comes_from_its_beginning(feeds: Feeds, admin: Any, receiver: Any) -> None:
-    await create(admin, receiver.url)
+async def test_after_a_restore_the_feed_comes_from_its_beginning(feeds: Feeds, create: Any, receiver: Any) -> None:
+    await create(receiver.url)
     feeds["employees"].add("employee", 1)
     feeds["employees"].add("employee", 2)
     await receiver.becomes(["e1.1", "e1.2"])
     feeds["employees"].restore("e2", 1)
     await receiver.becomes(["e1.1", "e1.2", "e2.1"])
+
+
+@pytest.mark.parametrize("answer", [410, 503])
+async def test_what_an_old_address_answers_is_not_held_against_a_new_one(
+    feeds: Feeds, admin: Any, create: Any, receiver: Any, another: Any, answer: int
+) -> None:
+    receiver.answers, receiver.retry_after = [answer], 3_600
+    receiver.takes.clear()
+    await create(receiver.url)
+    feeds["employees"].add("employee", 1)
+    await receiver.becomes(["e1.1"])
+    await admin("PATCH", "/v1/webhooks/1", json={"url": another.url})
+    receiver.takes.set()
+    await another.becomes(["e1.1"])
+    assert (await admin.get("/v1/webhooks/1")).json()["enabled"]
+    assert await logged(admin, 2) == [("msg_e1_1", 1, answer), ("msg_e1_1", 1, 204)]
+
+
+async def test_enabling_one_that_waits_tries_at_once(feeds: Feeds, admin: Any, create: Any, receiver: Any) -> None:
+    receiver.answers, receiver.retry_after = [503], 3_600
+    await create(receiver.url)
+    feeds["employees"].add("employee", 1)
+    await logged(admin, 1)
+    await admin("PATCH", "/v1/webhooks/1", json={"enabled": True})
+    await receiver.becomes(["e1.1", "e1.1"])
+
+
+async def test_what_was_erased_while_a_delivery_took_its_time_is_delivered_no_more(feeds: Feeds, create: Any, receiver: Any) -> None:
+    events = [feeds["employees"].add("employee", number, "created", username="zqmary") for number in range(1, 6)]
+    receiver.takes.clear()
+    await create(receiver.url, replay=True)
+    await receiver.becomes(["e1.1"])
+    events[4]["data"]["username"] = "erased-5"
+    feeds["employees"].add("employee", 5, username="erased-5")["erased"] = True
+    await asyncio.sleep(2 * FRESH)
+    receiver.takes.set()
+    await receiver.becomes([f"e1.{number}" for number in range(1, 7)])
+    assert [b"zqmary" in body for _, body in receiver.got] == [True] * 4 + [False] * 2

@@ -16,15 +16,8 @@ from shared.testing.feeds import FakeFeed
 Feeds = dict[str, FakeFeed]
 
 
-async def create(admin: Any, url: str, **rest: Any) -> dict[str, Any]:
-    answer = await admin("POST", "/v1/webhooks", json={"url": url, **rest})
-    assert answer.status_code == 201, answer.text
-    made: dict[str, Any] = answer.json()
-    return made
-
-
-async def test_a_secret_is_shown_once(feeds: Feeds, admin: Any, receiver: Any) -> None:
-    made = await create(admin, receiver.url, entities=["team", "employee", "team"], description="Lists")
+async def test_a_secret_is_shown_once(feeds: Feeds, admin: Any, create: Any, receiver: Any) -> None:
+    made = await create(receiver.url, entities=["team", "employee", "team"], description="Lists")
     assert made["secret"].startswith("whsec_")
     assert (made["entities"], made["enabled"], made["reason"], made["version"]) == (["employee", "team"], True, None, 1)
     shown = {name: value for name, value in made.items() if name != "secret"}
@@ -76,8 +69,8 @@ async def test_a_wrong_one_is_refused_by_its_field(feeds: Feeds, admin: Any, bod
     assert (await admin.get("/v1/webhooks")).json()["items"] == []
 
 
-async def test_a_change_and_its_condition(feeds: Feeds, admin: Any, receiver: Any) -> None:
-    await create(admin, receiver.url)
+async def test_a_change_and_its_condition(feeds: Feeds, admin: Any, create: Any, receiver: Any) -> None:
+    await create(receiver.url)
     assert (await admin.get("/v1/webhooks/1")).headers["etag"] == '"1"'
     changed = await admin("PATCH", "/v1/webhooks/1", json={"description": "x", "entities": ["team"]}, headers={"If-Match": '"1"'})
     assert (changed.json()["description"], changed.json()["entities"], changed.headers["etag"]) == ("x", ["team"], '"2"')
@@ -88,10 +81,10 @@ async def test_a_change_and_its_condition(feeds: Feeds, admin: Any, receiver: An
         assert (await admin(method, f"/v1/webhooks/1{path}", json={} if method == "PATCH" else None)).status_code == 404
 
 
-async def test_all_that_is_done_to_one_is_in_the_log(feeds: Feeds, admin: Any, receiver: Any, house: Any) -> None:
+async def test_all_that_is_done_to_one_is_in_the_log(feeds: Feeds, admin: Any, create: Any, receiver: Any, house: Any) -> None:
     db = house.app.extensions["db"]
     before = await db.last_change()
-    await create(admin, receiver.url)
+    await create(receiver.url)
     await admin("PATCH", "/v1/webhooks/1", json={"description": "x"})
     await admin("POST", "/v1/webhooks/1/secret")
     rows = await db.all(log.after, seq=before, limit=10)
@@ -123,8 +116,8 @@ async def test_none_is_made_while_its_beginning_is_unknown(feeds: Feeds, admin: 
     assert (await admin.get("/v1/webhooks")).json()["items"] == []
 
 
-async def test_a_test_delivery_tells_what_became_of_it(feeds: Feeds, admin: Any, receiver: Any) -> None:
-    await create(admin, receiver.url)
+async def test_a_test_delivery_tells_what_became_of_it(feeds: Feeds, admin: Any, create: Any, receiver: Any) -> None:
+    await create(receiver.url)
     receiver.answers = [500]
     tried = [(await admin("POST", "/v1/webhooks/1/test")).json() for _ in range(2)]
     assert [(one["delivered"], one["status"], one["type"]) for one in tried] == [
@@ -135,9 +128,9 @@ async def test_a_test_delivery_tells_what_became_of_it(feeds: Feeds, admin: Any,
     assert (await admin.get("/v1/webhooks/1")).json()["enabled"]
 
 
-async def test_the_log_is_bounded_and_paged(feeds: Feeds, admin: Any, receiver: Any, house: Any) -> None:
-    await create(admin, receiver.url)
-    await create(admin, receiver.url)
+async def test_the_log_is_bounded_and_paged(feeds: Feeds, admin: Any, create: Any, receiver: Any, house: Any) -> None:
+    await create(receiver.url)
+    await create(receiver.url)
     attempt = store.Attempt("msg_1", "t", "employee/1", 1, utc_now(), True, 204, None, 3)
     for _ in range(KEPT + 20):
         await house.app.extensions["db"].write(lambda conn: store.note(conn, 1, attempt))

@@ -127,7 +127,7 @@ class Process:
         old.terminate()
         return old.wait(timeout)
 
-    def wait_ready(self, timeout: float = 30) -> None:
+    def wait_ready(self, timeout: float = 60) -> None:
         """Wait until it answers 200 to its readiness path. Raises NotStarted."""
         until = time.monotonic() + timeout
         while time.monotonic() < until:
@@ -212,6 +212,15 @@ class Roster:
         }
         self._services = {name: self._service(name, ports[name], own[name], env or {}) for name in SERVICES}
         self.employees, self.teams, self.gateway = (self._services[name] for name in SERVICES)
+        self._twins: list[Process] = []
+
+    def twin(self, name: str) -> Process:
+        """Another process of a service, on the same database and a port of its own; not started."""
+        one, port = self._services[name], free_port()
+        env = {**one.env, f"{name.upper()}_PORT": str(port)}
+        found = Process(f"{name}-twin", one.command, self.folder, port=port, env=env)
+        self._twins.append(found)
+        return found
 
     def _service(self, name: str, port: int, own: Mapping[str, str], env: Mapping[str, str]) -> Process:
         prefix = f"{name.upper()}_"
@@ -224,7 +233,7 @@ class Roster:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for service in self._services.values():
+        for service in (*self._services.values(), *self._twins):
             service.kill()
             service.release()
 

@@ -10,6 +10,9 @@ from nats.js.errors import NotFoundError
 
 CURSOR: Final = "Roster-Cursor"
 MESSAGE_ID: Final = "Nats-Msg-Id"
+AFTER: Final = "Nats-Expected-Last-Sequence"
+"""Which message of the stream this one is to follow; the server refuses it where another one was written meanwhile."""
+
 MEDIA_TYPE: Final = "application/cloudevents+json"
 WITHIN: Final = 5.0
 """Seconds for the server to answer, and for a connection to be made."""
@@ -31,6 +34,7 @@ class EventStream:
         self._prefix = prefix
         self._client: Client | None = None
         self._stream: JetStreamContext | None = None
+        self._last_seq = 0
 
     async def open(self) -> str | None:
         """Connect, make the stream if there is none, and tell the cursor of its last message; None when it has none. Raises StreamFault."""
@@ -51,14 +55,19 @@ class EventStream:
             raise StreamFault(f"{type(error).__name__}: {error}") from error
 
     async def publish(self, kind: str, body: bytes, *, message_id: str, cursor: str) -> bool:
-        """Write an event; returns once the stream has it, False when it had it before. Raises StreamFault."""
+        """Write an event; returns once the stream has it, False when it had it before.
+
+        Raises StreamFault, also when somebody else has written to the stream since it was opened here.
+        """
         if self._stream is None:
             raise StreamFault("there is no connection")
-        headers = {MESSAGE_ID: message_id, CURSOR: cursor, "Content-Type": MEDIA_TYPE}
+        headers = {MESSAGE_ID: message_id, AFTER: str(self._last_seq), CURSOR: cursor, "Content-Type": MEDIA_TYPE}
         try:
             ack = await self._stream.publish(f"{self._prefix}.{kind}", body, timeout=WITHIN, stream=self.name, headers=headers)
         except Exception as error:  # as above
             raise StreamFault(f"{type(error).__name__}: {error}") from error
+        if not ack.duplicate:
+            self._last_seq = ack.seq
         return not ack.duplicate
 
     async def close(self) -> None:
@@ -68,11 +77,14 @@ class EventStream:
             await client.close()
 
     async def _last(self, stream: JetStreamContext) -> str | None:
+        """The cursor of the last message. Its place is asked for first: a message that comes between the two is found out by `publish`."""
         try:
-            await stream.stream_info(self.name)
+            info = await stream.stream_info(self.name)
         except NotFoundError:
             subjects = [f"{self._prefix}.>"]
-            await stream.add_stream(StreamConfig(name=self.name, subjects=subjects, storage=StorageType.FILE, duplicate_window=WINDOW))
+            made = StreamConfig(name=self.name, subjects=subjects, storage=StorageType.FILE, duplicate_window=WINDOW)
+            info = await stream.add_stream(made)
+        self._last_seq = info.state.last_seq
         try:
             message = await stream.get_last_msg(self.name, f"{self._prefix}.>")
         except NotFoundError:

@@ -23,7 +23,7 @@ from gateway.leases import Lease, later
 from gateway.webhooks import store
 from gateway.webhooks.signing import signed
 from gateway.webhooks.store import Attempt, Target
-from shared.db import Database, StoreError
+from shared.db import Connection, Database, StoreError
 from shared.db.database import utc_now
 from shared.errors import NotFound
 from shared.json import encode
@@ -38,6 +38,9 @@ LOOK: Final = 1.0
 """Seconds between two looks which webhooks there are, and within which a change of one is noticed."""
 
 AT_ONCE: Final = 50
+FRESH: Final = 1.0
+"""Seconds after which what was read and not yet delivered is read again: somebody may have been erased from it meanwhile."""
+
 MARGIN: Final = WITHIN + 2.0
 """Seconds of the lease that must be left when a delivery begins: longer than it may take."""
 
@@ -54,23 +57,21 @@ class Deliveries:
         self._attempts, self._first_pause = attempts, first_pause
         self.delivered = self.failed = 0
 
-    async def deliver(self, target: Target, event: Event) -> None:
-        """Deliver an event; what became of it is stored. Raises StoreError."""
+    async def deliver(self, target: Target, event: Event, lease: Lease) -> None:
+        """Deliver an event; what became of it is stored, unless somebody else has the lease by then. Raises StoreError."""
         head = event.change.head
         outcome, attempt = await self._send(target, f"msg_{head.id.replace('.', '_')}", head.type, head.subject, event.json())
         self.delivered += outcome.delivered
         self.failed += not outcome.delivered
 
-        def unit(conn: Any) -> None:
+        def unit(conn: Connection) -> None:
+            if not lease.is_ours(conn):
+                return
             store.note(conn, target.id, attempt)
             if outcome.delivered:
                 store.went_on(conn, target, str(event.after))
-                return
-            store.failed(conn, target, later(conn.now(), self._pause(target, outcome)))
-            if outcome.status == GONE:
-                store.disable(conn, target.id, "the receiver answered 410: it wants no more")
-            elif target.failures + 1 >= self._attempts:
-                store.disable(conn, target.id, f"{target.failures + 1} attempts in a row failed; the last: {outcome.error}"[:1000])
+            elif store.failed(conn, target, later(conn.now(), self._pause(target, outcome))) and (reason := self._reason(target, outcome)):
+                store.disable(conn, target.id, reason)
 
         try:
             await self._db.write(unit)
@@ -105,6 +106,13 @@ class Deliveries:
         ms = int(outcome.seconds * 1000)
         return outcome, Attempt(message_id, kind, subject, number, at, outcome.delivered, outcome.status, outcome.error, ms)
 
+    def _reason(self, target: Target, outcome: Outcome) -> str:
+        """Why nothing more is delivered after a failure; empty when it is tried again."""
+        if outcome.status == GONE:
+            return "the receiver answered 410: it wants no more"
+        failures = target.failures + 1
+        return f"{failures} attempts in a row failed; the last: {outcome.error}"[:1000] if failures >= self._attempts else ""
+
     def _pause(self, target: Target, outcome: Outcome) -> float:
         """Seconds until the next attempt: longer each time, and as long as the receiver asks for."""
         longest = min(LONGEST_PAUSE, self._first_pause * 2 ** min(target.failures, 20))
@@ -120,18 +128,21 @@ class Courier(Looped):
         self._id, self._db, self._feed, self._deliveries, self._lease = webhook_id, db, feed, deliveries, lease
         self._read: list[Event] = []
         self._read_for: tuple[str, tuple[str, ...]] | None = None
+        self._read_at = 0.0
 
     async def step(self) -> bool:
         """Deliver the next event, or wait for one. Raises FeedFault, StoreError."""
+        held = await self._lease.hold(least=MARGIN)  # before the look: whoever had it until now has moved the cursor
         target = await store.target(self._db, self._id, utc_now())
-        if target is None or not target.enabled or not await self._lease.hold(least=MARGIN):
+        if not held or target is None or not target.enabled:
             await asyncio.sleep(LOOK)
         elif target.next_at is not None and (left := _seconds_until(target.next_at)) > 0:
             await asyncio.sleep(min(left, LOOK))
         elif self._read and self._read_for == (target.cursor, target.entities):
             event = self._read.pop(0)
-            await self._deliveries.deliver(target, event)
-            self._read_for = (str(event.after), target.entities)
+            await self._deliveries.deliver(target, event, self._lease)
+            fresh = time.monotonic() - self._read_at < FRESH
+            self._read_for = (str(event.after), target.entities) if fresh else None
         else:
             await self._fetch(target)
         return True
@@ -145,7 +156,7 @@ class Courier(Looped):
             self._log.warning("a service was restored; webhooks get its feed from its beginning", webhook=self._id, reason=restored.detail)
             await self._go_on(target, restored.resume)
             return
-        self._read, self._read_for = batch.events, (target.cursor, target.entities)
+        self._read, self._read_for, self._read_at = batch.events, (target.cursor, target.entities), time.monotonic()
         if not batch.events and batch.after != at:
             await self._go_on(target, str(batch.after))
 
@@ -166,11 +177,11 @@ class Dispatcher(Looped, Collector):
     async def step(self) -> bool:
         """See to it that there is a courier for each webhook that is enabled, and none for any other. Raises StoreError."""
         wanted = await store.enabled(self._db)
-        if not wanted:
-            await self._lease.give_up()
-        elif not await self._lease.hold(least=MARGIN):
+        if wanted and not await self._lease.hold(least=MARGIN):
             wanted = set()
         await self._dismiss(self._couriers.keys() - wanted)
+        if not wanted:
+            await self._lease.give_up()
         for webhook_id in wanted - self._couriers.keys():
             self._couriers[webhook_id] = courier = self._courier(webhook_id)
             await courier.start()

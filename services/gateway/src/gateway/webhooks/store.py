@@ -61,8 +61,14 @@ _PROGRESS: Final = Query(
 _MOVE: Final = Query(
     update(webhook_progress)
     .where((webhook_progress.c.webhook_id == bindparam("of")) & (webhook_progress.c.cursor == bindparam("at")))
-    .values(cursor=bindparam("to"), failures=bindparam("count"), next_at=bindparam("then"))
+    .values(cursor=bindparam("to"), failures=0, next_at=None)
 )
+_FAIL: Final = Query(
+    update(webhook_progress)
+    .where((webhook_progress.c.webhook_id == bindparam("of")) & (webhook_progress.c.failures == bindparam("before")))
+    .values(failures=webhook_progress.c.failures + 1, next_at=bindparam("then"))
+)
+_AFRESH: Final = Query(update(webhook_progress).where(webhook_progress.c.webhook_id == bindparam("of")).values(failures=0, next_at=None))
 _LAST_DELIVERY: Final = Query(select(func.coalesce(func.max(webhook_deliveries.c.id), 0)))
 _ADD_DELIVERY: Final = Query(insert(webhook_deliveries))
 _OLDEST: Final = Query(
@@ -82,6 +88,7 @@ class Target:
     """A webhook as a delivery needs it. `secrets` are those in force; `next_at` is when the next attempt is due, None for at once."""
 
     id: int
+    version: int
     url: str
     entities: tuple[str, ...]
     enabled: bool
@@ -137,7 +144,8 @@ async def target(db: Database, webhook_id: int, now: str) -> Target | None:
         return None
     record, (secret, previous, until) = RECORDS.record(row), keys
     secrets = (secret, previous) if previous is not None and until > now else (secret,)
-    return Target(webhook_id, record["url"], tuple(record["entities"].split(",")), record["enabled"], secrets, *progress)
+    entities = tuple(record["entities"].split(","))
+    return Target(webhook_id, record["version"], record["url"], entities, record["enabled"], secrets, *progress)
 
 
 def add(conn: Connection, values: Mapping[str, Any], cursor: str, author: Author) -> tuple[Record, str]:
@@ -152,14 +160,12 @@ def add(conn: Connection, values: Mapping[str, Any], cursor: str, author: Author
 
 
 def change(conn: Connection, webhook_id: int, values: Mapping[str, Any], condition: Precondition, author: Author) -> Record:
-    """Give it new values; one that is enabled again is tried at once. Raises NotFound, PreconditionFailed."""
+    """Give it new values; one that is enabled (again), or has another address, is tried at once. Raises NotFound, PreconditionFailed."""
     before = _find(conn, webhook_id, condition)
     if values.get("enabled"):
         values = {**values, "reason": None}
-        if not before["enabled"]:
-            _try_again(conn, webhook_id)
-    elif "url" in values and values["url"] != before["url"]:
-        _try_again(conn, webhook_id)
+    if values.get("enabled") or values.get("url", before["url"]) != before["url"]:
+        conn.run(_AFRESH, of=webhook_id)
     return RECORDS.change(conn, before, values, author)
 
 
@@ -196,12 +202,17 @@ def note(conn: Connection, webhook_id: int, attempt: Attempt) -> int:
 
 def went_on(conn: Connection, target: Target, to: str) -> None:
     """The cursor moves; nothing happens when it is another one by now."""
-    conn.run(_MOVE, of=target.id, at=target.cursor, to=to, count=0, then=None)
+    conn.run(_MOVE, of=target.id, at=target.cursor, to=to)
 
 
-def failed(conn: Connection, target: Target, then: str) -> None:
-    """One failure more; the next attempt is due `then`."""
-    conn.run(_MOVE, of=target.id, at=target.cursor, to=target.cursor, count=target.failures + 1, then=then)
+def failed(conn: Connection, target: Target, then: str) -> bool:
+    """One failure more; the next attempt is due `then`. False, and nothing happens, when the webhook was changed during the delivery: what
+    was wrong then may be right by now.
+    """
+    record = RECORDS.get(conn, target.id)
+    if record is None or record["version"] != target.version:
+        return False
+    return conn.run(_FAIL, of=target.id, before=target.failures, then=then) > 0
 
 
 def disable(conn: Connection, webhook_id: int, reason: str) -> None:
@@ -221,12 +232,6 @@ def _find(conn: Connection, webhook_id: int, condition: Precondition) -> Record:
         raise unknown(webhook_id)
     condition.check(before["version"])
     return before
-
-
-def _try_again(conn: Connection, webhook_id: int) -> None:
-    row = conn.one(_PROGRESS, of=webhook_id)
-    if row is not None:
-        conn.run(_MOVE, of=webhook_id, at=row[0], to=row[0], count=0, then=None)
 
 
 def joined(entities: Iterable[str]) -> str:
