@@ -261,5 +261,5 @@ async def test_the_gateway_takes_what_the_pact_says(case: Case) -> None:
 def test_everything_in_the_pacts_is_used() -> None:
     used = [one for case in CASES for one in (*case.employees, *case.teams)]
     every = {*people.ALL, *groups.ALL} - {*people.FORWARDED, *people.FOLLOWED, *groups.FORWARDED}
-    every -= {*people.FEED, *groups.FEED}  # test_feed_pacts.py has these
+    every -= {*people.FEED, *groups.FEED}  # test_merged_feed_pacts.py has these
     assert sorted({one.description for one in every} ^ {one.description for one in used}) == []

@@ -199,27 +199,6 @@ async def _is(value: bool) -> bool:
     return value
 
 
-async def test_a_reader_killed_between_reading_and_applying_repeats_nothing(db: Database, feed: Any, add_team: AddTeam, join: Join) -> None:
-    team = await add_team("core")
-    for employee in range(1, 11):
-        await join(team, employee)
-        feed.add(employee, "created")
-        feed.add(employee, "deleted")
-    feed.most = 1
-    log = structlog.wrap_logger(None, processors=[Capture()])
-    for _ in range(60):
-        follower = follower_of(feed_of_employees(feed.url, ""), db, log, wait=1, longest_pause=0.05)
-        await follower.start()
-        await asyncio.sleep(0.005)
-        await follower.stop()
-    last = follower_of(feed_of_employees(feed.url, ""), db, log, wait=0, longest_pause=0.05)
-    await settle(last)
-    await last.stop()
-    assert await shown(db, team) == []
-    ended = [event["subject"] for event in await _changes(db) if event["type"] == "roster.membership.deleted"]
-    assert len(ended) == len(set(ended)) == 10
-
-
 async def test_two_processes_follow_without_doing_anything_twice(db: Database, feed: Any, add_team: AddTeam, join: Join) -> None:
     team = await add_team("core")
     for employee in range(1, 21):

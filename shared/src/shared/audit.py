@@ -3,7 +3,7 @@
 A row's ``id`` is that of its event in the feed (`shared.feed`), and the cursor of a list: any row's, so that several logs can be merged.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
@@ -15,7 +15,6 @@ from shared.changes import Kind, LogTables
 from shared.db import Database
 from shared.errors import BadRequest
 from shared.feed import parse_cursor
-from shared.operations import ADMIN, View, operation
 from shared.pages import Listing, Page, Sort
 from shared.records import Records
 from shared.verification import Head, LogBroken, head_of, verify
@@ -26,7 +25,7 @@ VERIFY_BUDGET: Final = 600.0
 Place = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 RowId = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9]+\.[0-9]+$", min_length=3, max_length=200)]
-Moment = Annotated[str, Meta(min_length=27, max_length=27, extra_json_schema={"format": "date-time"})]
+Time = Annotated[str, Meta(min_length=27, max_length=27, extra_json_schema={"format": "date-time"})]
 Instant = Annotated[datetime, Meta(tz=True, extra_json_schema={"minLength": 20, "maxLength": 100})]
 Actor = Annotated[str, Meta(min_length=1, max_length=4096)]
 Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", min_length=64, max_length=64)]
@@ -68,7 +67,7 @@ class AuditRow(Struct, frozen=True):
 
     id: RowId
     seq: Id
-    at: Moment
+    at: Time
     entity: Entity
     entity_id: Id
     version: Id
@@ -169,13 +168,6 @@ class Audit:
         except LogBroken as broken:
             return AuditCheck(False, broken.head.seq, broken.head.seq, broken.head.hash, AuditFault(broken.seq, broken.reason))
         return AuditCheck(True, head.seq, head.seq, head.hash, None)
-
-
-list_operation: Final[Callable[[View], View]] = operation(allow=ADMIN, query=AuditQuery, responses={200: AuditPage}, problems=(410,))
-verify_operation: Final[Callable[[View], View]] = operation(
-    allow=ADMIN, query=VerifyQuery, responses={200: AuditCheck}, budget=VERIFY_BUDGET
-)
-"""`@operation` of a list and of a verification, the same in every service."""
 
 
 def _noted(text: str) -> Head:

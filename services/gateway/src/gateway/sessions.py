@@ -119,6 +119,7 @@ class Sessions(Credentials[Session]):
         return now < grant.until and now - used < self._idle
 
     async def lasts(self, grant: Session) -> bool:
+        """As noted in the database, so up to `NOTED_EVERY` early: who then asks with the cookie is let in, and noted."""
         row = await store.find_session(self._db, grant.digest)
         return row is not None and self._in_force(row, grant.claims, seconds(row.seen_at), self._clock())
 
