@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,8 +63,9 @@ class Receiver:
                 await asyncio.sleep(0.02)
 
 
-@pytest_asyncio.fixture
-async def receiver() -> AsyncIterator[Receiver]:
+@asynccontextmanager
+async def receiving() -> AsyncIterator[Receiver]:
+    """One that listens; at the end it answers whatever it has kept waiting."""
     found = Receiver()
     async with serving(found, lifespan=False) as url:
         found.url = f"{url}/hook"
@@ -72,11 +74,15 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 @pytest_asyncio.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving() as found:
+        yield found
+
+
+@pytest_asyncio.fixture
 async def another() -> AsyncIterator[Receiver]:
     """Another receiver."""
-    found = Receiver()
-    async with serving(found, lifespan=False) as url:
-        found.url = f"{url}/hook"
+    async with receiving() as found:
         yield found
 
 
