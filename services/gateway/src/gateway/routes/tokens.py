@@ -1,6 +1,7 @@
 """Tokens for programs: made, listed and revoked by their account, or by admins."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -9,11 +10,10 @@ import msgspec
 from quart import Blueprint, Response, request
 
 from gateway.credentials import digest_of, moment
-from gateway.errors import NotLoggedIn
-from gateway.routes.context import account_asked, gateway, grant
+from gateway.routes.context import account_asked, gateway, grant, session
 from gateway.routes.credentials import check_credentials, has_basic
 from gateway.schemas.access import NewToken, Token, TokenBody, TokenPage, TokenQuery
-from gateway.store import IDEMPOTENCY, tokens
+from gateway.store import IDEMPOTENCY, sessions, tokens
 from gateway.tokens import SCOPES, TokenGrant, new_token, scopes_within
 from shared.changes import Author
 from shared.context import author, caller, database, request_id
@@ -28,28 +28,39 @@ from shared.responses import answered, no_content, respond
 blueprint: Final = Blueprint("tokens", __name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Who makes a token. `check` raises in the unit that writes it when they may not any more."""
+
+    account_id: int
+    role: str
+    check: Callable[[Connection], None]
+
+
 @blueprint.post("/v1/tokens")
 @operation(
     allow=PUBLIC,
     body=TokenBody,
     responses={201: NewToken},
     problems=(401, 403, 503),
-    credentials=("basic", "session", "token"),
+    credentials=("basic", "session"),
 )
 async def create_token(body: TokenBody) -> Response:
     """Make a token for oneself, logged in or by HTTP Basic. Its text is in this answer and nowhere else.
 
-    A repetition under the same Idempotency-Key makes no other one, and does not tell the text again. A token makes others of its own scope
-    or less, which end no later than it does; one of scope read makes none.
+    A token makes no tokens: what it had made would outlive it. A repetition under the same Idempotency-Key makes no other one, and does not
+    tell the text again.
     """
-    account_id, scopes, latest = await _maker()
+    maker = await _maker()
+    scopes = scopes_within(maker.role)
     if body.scope not in scopes:
         raise Invalid.of("scope", f"is beyond what you may give: {', '.join(scopes)}")
-    values = {"account_id": account_id, "name": body.name, "scope": body.scope, "expires_at": _expiry(body.expires_at, latest)}
-    who = Author(f"account:{account_id}", request_id())
+    values = {"account_id": maker.account_id, "name": body.name, "scope": body.scope, "expires_at": _expiry(body.expires_at)}
+    who = Author(f"account:{maker.account_id}", request_id())
     token = new_token()
 
     def add(conn: Connection) -> Answer:
+        maker.check(conn)
         made = tokens.add_token(conn, values, digest_of(token), who)
         return Answer(201, encode({**made, "current": False, "token": None}), {"Location": f"/v1/tokens/{made['id']}", "ETag": '"1"'})
 
@@ -61,28 +72,22 @@ async def create_token(body: TokenBody) -> Response:
     return answered(answer)
 
 
-async def _maker() -> tuple[int, list[str], float | None]:
-    """Who makes a token: the account, the scopes that it may give, and when the token has to end.
-
-    Raises WrongCredentials, NotLoggedIn, and Forbidden for a token that may only read.
-    """
+async def _maker() -> _Maker:
+    """Who asks, by HTTP Basic or by a session. Raises WrongCredentials, NotLoggedIn, and Forbidden for a token."""
     if has_basic():
         account, _ = await check_credentials(None, elsewhere=True)
-        return account.id, scopes_within(account.role), None
+        return _Maker(account.id, account.role, partial(sessions.check_account, account_id=account.id, generation=account.generation))
     found = grant()
-    if found is None:
-        raise NotLoggedIn
-    if not isinstance(found, TokenGrant):
-        return found.account_id, scopes_within(found.caller.role), None
-    if found.scope == "read":
-        raise Forbidden("A token of scope read makes no tokens.")
-    return found.account_id, scopes_within(found.caller.role), found.ends
+    if isinstance(found, TokenGrant):
+        raise Forbidden("A token makes no tokens: log in, or give username and password as HTTP Basic.")
+    asks = session()
+    return _Maker(asks.account_id, asks.caller.role, partial(sessions.check_session, digest=asks.digest))
 
 
-def _expiry(text: str | None, latest: float | None) -> str | None:
+def _expiry(text: str | None) -> str | None:
     """When the token ends, as the store writes it. Raises Invalid naming `expires_at`."""
     if text is None:
-        return None if latest is None else moment(latest)
+        return None
     try:
         expires = datetime.fromisoformat(text).astimezone(UTC)
         told = expires.timestamp() if datetime.fromisoformat(text).tzinfo is not None and expires.year < 9999 else None
@@ -92,8 +97,6 @@ def _expiry(text: str | None, latest: float | None) -> str | None:
         raise Invalid.of("expires_at", "is a time with its offset, as 2027-01-31T12:00:00Z")
     if told <= gateway().tokens.now():
         raise Invalid.of("expires_at", "is past")
-    if latest is not None and told > latest:
-        raise Invalid.of("expires_at", f"is later than the token's that asks, {moment(latest)}")
     return moment(told)
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from gateway.errors import WrongCredentials
+from gateway.errors import NotLoggedIn, WrongCredentials
 from gateway.models import accounts, log, sessions
 from gateway.store import Unit
 from shared.changes import Author, Change, Kind, digest_of
@@ -98,8 +98,7 @@ def begin_session(new: NewSession, author: Author, *, ending: str | None, idle_b
     """
 
     def unit(conn: Connection) -> int:
-        if conn.one(_IN_FORCE, id=new.account_id) != (new.generation, False):
-            raise WrongCredentials
+        check_account(conn, new.account_id, new.generation)
         conn.run(_PURGE, idle_before=idle_before, begun_before=begun_before)
         if ending is not None:
             _end_of(conn, ending, author)
@@ -110,6 +109,18 @@ def begin_session(new: NewSession, author: Author, *, ending: str | None, idle_b
         return session_id
 
     return unit
+
+
+def check_account(conn: Connection, account_id: int, generation: int) -> None:
+    """Raises WrongCredentials for an account that is disabled, or whose password or role is another one than in that generation."""
+    if conn.one(_IN_FORCE, id=account_id) != (generation, False):
+        raise WrongCredentials
+
+
+def check_session(conn: Connection, digest: str) -> None:
+    """Raises NotLoggedIn for a session that was ended, by whatever ends those of its account too."""
+    if conn.one(_ID, digest=digest) is None:
+        raise NotLoggedIn
 
 
 def end_session(digest: str, author: Author) -> Unit:
