@@ -7,12 +7,16 @@ from typing import Any
 import msgspec
 import pytest
 import pytest_asyncio
+from sqlalchemy import select
 
 from gateway.clients import StaffState
 from gateway.follower import LAST, news_of
+from gateway.models import accounts
 from gateway.store.links import News
+from shared.db import Query
 from shared.feedclient import Event
 from shared.identity import Trust, Verifier
+from shared.testing.redis import RedisServer
 
 BORN = "2020-01-01T00:00:00.000000Z"
 PASSWORD = "correct battery staple horse"
@@ -158,6 +162,25 @@ async def test_the_gateway_works_and_is_ready_while_employees_are_away(house: An
     staff.tell(WHO, "inactive")
     await becomes(admin, True)
     assert "employees_feed_accounts_disabled_total 1.0" in (await admin.get("/metrics")).text
+
+
+async def test_nobody_is_disabled_before_other_processes_can_be_told(settings: Any, open_house: Any, redis: RedisServer) -> None:
+    async with open_house(msgspec.structs.replace(settings, redis_url=redis.url)) as house:
+        staff, admin, viewer = Staff(house.employees), await house.browser().log_in("admin"), await house.browser().log_in("viewer")
+        await link(admin, staff)
+        assert (await viewer.get("/v1/session")).status_code == 200
+        await caught_up(house, 1)
+        redis.kill()
+        staff.tell(WHO, "inactive")
+        async with asyncio.timeout(20):
+            while not house.app.extensions["follower"].failing:  # noqa: ASYNC110 - a count
+                await asyncio.sleep(0.01)
+        disabled = Query(select(accounts.c.disabled).where(accounts.c.id == 1))
+        assert await house.app.extensions["db"].one(disabled) == (False,)
+        redis.start()
+        house.clock.now += 1.0
+        await becomes(admin, True)
+        assert (await viewer.get("/v1/session")).status_code == 401
 
 
 @pytest.mark.parametrize(

@@ -138,13 +138,17 @@ class Follower(Looped, Generic[State]):
             self._log.warning("a followed service was restored; its feed is read from the beginning", service=self._of)
             return True
         if events:
-            self.effects += await self._db.write(lambda conn: self._effect.apply(conn, at, events))
+            self.effects += await self.write(lambda conn: self._effect.apply(conn, at, events))
             self.events += len(events)
             self.lag = max(0.0, time.time() - datetime.fromisoformat(events[-1].time).timestamp())
         elif not at.complete:
-            self.effects += await self._db.write(lambda conn: self._effect.finish(conn, at))
+            self.effects += await self.write(lambda conn: self._effect.finish(conn, at))
         self.succeeded = time.time()
         return bool(events) or not at.complete
+
+    async def write(self, unit: Callable[[Connection], int]) -> int:
+        """Run a unit that has an effect: what a subclass does more around it is done here."""
+        return int(await self._db.write(unit))
 
     def report(self) -> dict[str, Any]:
         """For /readyz, which does not depend on it."""

@@ -1,6 +1,5 @@
 """The gateway's composition root: everything is made and joined here, and nowhere else."""
 
-import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -21,7 +20,7 @@ from gateway.contract import CONTRACT
 from gateway.credentials import ISSUER, SCOPE_KEY, Grant
 from gateway.edge import CHECK, MOST, GatewayEdge, Policies, Route, Table, own_routes, routes_of
 from gateway.errors import NotLoggedIn
-from gateway.follower import AUTHOR, make_follower
+from gateway.follower import StaffFollower
 from gateway.forward import Forwarder
 from gateway.limits import Limits, Rates
 from gateway.oidc import OpenId
@@ -33,7 +32,7 @@ from gateway.routes import BLUEPRINTS
 from gateway.routes.context import EXTENSION, Parts
 from gateway.sessions import COOKIE, SessionCookies, Sessions
 from gateway.tokens import Tokens
-from shared.db import Change, Database
+from shared.db import Database
 from shared.identity import Caller, Minter
 from shared.lifecycle import keep_database, make_database
 from shared.observe import logger
@@ -62,7 +61,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
     bearers = _bearers(settings)
     calls = {"employees": _calls(settings, settings.employees_url), "teams": _calls(settings, settings.teams_url)}
     parts = _parts(settings, db, cookies, redis, calls, bearers, clock, log)
-    follower = make_follower(settings, db, bearers["employees"], log)
+    follower = StaffFollower(settings, db, bearers["employees"], parts.ending, log)
     forwards = {name: Forwarder(calls[name], name, bearers[name]) for name in UPSTREAMS}
     edge = GatewayEdge(parts.sessions, parts.tokens, parts.limits, forwards, _policies(settings), log)
     app = create_service(
@@ -142,7 +141,7 @@ def make_redis(settings: Settings) -> Redis | None:
 
 def _live(app: Quart, db: Database, parts: Parts, settings: Settings, redis: Redis | None) -> None:
     """What happens before the first request and after the last: what may still write ends before the database closes."""
-    follower, renewals = app.extensions["follower"], set[asyncio.Task[None]]()
+    follower = app.extensions["follower"]
 
     async def prepare() -> None:
         await ensure_admin(db, parts.passwords, settings)
@@ -159,13 +158,6 @@ def _live(app: Quart, db: Database, parts: Parts, settings: Settings, redis: Red
         if redis is not None:
             await redis.aclose()
 
-    def tell(changes: list[Change]) -> None:
-        """Whom the feed has disabled must be out in other processes too."""
-        for account_id in {change.entity_id for change in changes if (change.entity, change.actor) == ("account", AUTHOR.actor)}:
-            renewals.add(task := asyncio.create_task(parts.renew(account_id)))
-            task.add_done_callback(renewals.discard)
-
-    db.on_commit(tell)
     app.after_serving(follower.stop)
     app.after_serving(finish)
     keep_database(app, db, "gateway", migrate=settings.migrate)

@@ -11,7 +11,7 @@ from gateway.clients import Ask, Instant, Upstream
 from gateway.credentials import SCOPE_KEY, Grant
 from gateway.edge.deadlines import for_services
 from gateway.edge.proxies import counted_as
-from gateway.errors import NeedsSession, NotLoggedIn, ServiceUnavailable
+from gateway.errors import NeedsSession, NotLoggedIn
 from gateway.limits import Limits
 from gateway.oidc import OpenId
 from gateway.outlets import Outlets
@@ -54,14 +54,6 @@ class Parts:
             yield
         self.sessions.forget(account_id)
         self.tokens.forget(account_id)
-
-    async def renew(self, account_id: int) -> None:
-        """Let everything of an account be looked up again; where others can't be told, they look it up by themselves within a minute."""
-        try:
-            async with self.ending(account_id):
-                pass
-        except ServiceUnavailable:
-            self.log.warning("other processes could not be told", account=f"account:{account_id}")
 
     async def lasts(self, found: Grant) -> bool:
         """Whether a session or token is still in force, by the database. Raises StoreError."""
