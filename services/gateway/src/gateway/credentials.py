@@ -104,6 +104,10 @@ class Credentials(Generic[G]):
         found.used = now
         return found.grant
 
+    def met(self, shown: bytes) -> bool:
+        """Whether somebody was let in with this before, and nobody has been refused since."""
+        return shown in self._known
+
     async def check(self, shown: bytes) -> G | None:
         """Who is let in with this by the database, or as it was there when nothing of the account has ended since; None for nobody.
 

@@ -63,6 +63,10 @@ class Limits:
             return await self._guess(self._address, address)
         return []
 
+    async def look(self, caller: str) -> None:
+        """Count nothing, and raise TooManyRequests where a request of `caller` would be refused."""
+        await self._callers.look(self._caller, caller)
+
     async def guess(self, address: str, username: str) -> RawHeaders:
         """Count a try of somebody's password. Raises TooManyRequests."""
         return await self._guess(self._username, f"{address}|{fold(username)}")
@@ -109,9 +113,14 @@ class _Count:
 
     async def take(self, rate: _Rate, key: str) -> RawHeaders:
         """One request of `key` more; the headers RateLimit-Policy and RateLimit. Raises TooManyRequests."""
-        if not rate.amount:
-            return []
-        taken = await self._limiter.hit(rate.item, key)
+        return await self._told(rate, key, await self._limiter.hit(rate.item, key)) if rate.amount else []
+
+    async def look(self, rate: _Rate, key: str) -> None:
+        """Raises TooManyRequests where one request of `key` more would."""
+        if rate.amount and not await self._limiter.test(rate.item, key):
+            await self._told(rate, key, False)
+
+    async def _told(self, rate: _Rate, key: str, taken: bool) -> RawHeaders:
         ends, left = await self._limiter.get_window_stats(rate.item, key)
         seconds = max(1, math.ceil(ends - self._clock()))
         headers = [rate.policy, (b"ratelimit", b'"%b";r=%d;t=%d' % (rate.name.encode(), left, seconds))]

@@ -1,7 +1,7 @@
 """The ASGI layer behind shared's own (request id, trace, log, metrics) and in front of everything else.
 
-In order: the shape of the headers and the path, the route and its policy, the cross-site check, the session or token, how often, the
-role, the deadline.
+In order: the shape of the headers and the path, the route and its policy, the cross-site check, how often its address may try, the session
+or token, how often its caller asks, the role, the deadline.
 Then a service's own route goes to its forwarder, and everything else to Quart. Every answer gets the security headers.
 """
 
@@ -27,6 +27,7 @@ from shared.db import StoreError
 from shared.errors import Forbidden, MethodNotAllowed, NotFound, Problem
 from shared.exchange import Exchange, exchange_of
 from shared.identity import Caller
+from shared.operations import Limit
 from shared.problems import send_problem
 
 RawHeaders = list[tuple[bytes, bytes]]
@@ -143,7 +144,7 @@ class GatewayEdge:
         raise MethodNotAllowed(headers={"Allow": allow_header(methods)})
 
     async def _admit(self, scope: Any, exchange: Exchange, headers: Headers, route: Route, secured: "_Secured") -> Grant | None:
-        """Who is let in, left in the scope; what the answer says of their limit, left in `secured`.
+        """Who is let in, left in the scope; what the answer says of their limit, left in `secured`. Of probes nobody asks who they are.
 
         Raises CrossSite, TooManyRequests, NotLoggedIn, InvalidToken, Forbidden, ServiceUnavailable by the route's policy.
 
@@ -153,8 +154,13 @@ class GatewayEdge:
         token = _token_of(headers)
         if token is None and not same_site(scope["method"], headers, self._policies.origins):
             raise CrossSite
+        if route.limit is Limit.NOTHING and route.public:
+            return None
+        address = counted_as(scope["client"][0]) if scope["client"] else ""
+        if route.limit is not Limit.CALLER:  # by address alone: before anything is looked up
+            secured.headers = [*secured.headers, *await self._limits.ask(route.limit, "", address)]
         try:
-            grant = await self._grant(token, headers)
+            grant = await self._grant(token, headers, address)
         except ServiceUnavailable as problem:
             if not route.public:
                 raise
@@ -162,18 +168,18 @@ class GatewayEdge:
         if grant is not None:
             scope[SCOPE_KEY] = grant
             exchange.subject = grant.caller.subject
-        address = counted_as(scope["client"][0]) if scope["client"] else ""
-        secured.headers = [*secured.headers, *await self._limits.ask(route.limit, exchange.subject or address, address)]
+        if route.limit is Limit.CALLER:
+            secured.headers = [*secured.headers, *await self._limits.ask(route.limit, exchange.subject or address, address)]
         if not route.public:
-            if grant is None:
-                raise NotLoggedIn if token is None else InvalidToken
-            if grant.caller.role not in route.roles:
-                whose = "yours" if token is None else "this token's"
-                raise Forbidden(f"This needs the role {route.allow.role}; {whose} is {grant.caller.role}.")
+            _check_role(route, grant, token)
         return grant
 
-    async def _grant(self, token: bytes | None, headers: Headers) -> Grant | None:
-        """Who is let in with the token, or without one with the cookie. Raises ServiceUnavailable."""
+    async def _grant(self, token: bytes | None, headers: Headers, address: str) -> Grant | None:
+        """Who is let in with the token, or without one with the cookie. Raises ServiceUnavailable.
+
+        And TooManyRequests for what was never let in here, from an address that has asked as often as it may: guesses cost the database no
+        more than that.
+        """
         shown = _cookie_of(headers) if token is None else token
         if shown is None:
             return None
@@ -181,6 +187,8 @@ class GatewayEdge:
         known: Grant | None = credentials.known(shown)
         if known is not None:
             return known
+        if not credentials.met(shown):
+            await self._limits.look(address)
         try:
             async with asyncio.timeout(CHECK):
                 return await credentials.check(shown)
@@ -202,6 +210,15 @@ class GatewayEdge:
             await send({"type": "websocket.close", "code": 1008})
         else:
             await self._app(scope, receive, send)
+
+
+def _check_role(route: Route, grant: Grant | None, token: bytes | None) -> None:
+    """Raises NotLoggedIn, InvalidToken, Forbidden."""
+    if grant is None:
+        raise NotLoggedIn if token is None else InvalidToken
+    if grant.caller.role not in route.roles:
+        whose = "yours" if token is None else "this token's"
+        raise Forbidden(f"This needs the role {route.allow.role}; {whose} is {grant.caller.role}.")
 
 
 class _Secured:
