@@ -12,6 +12,8 @@ from gateway.app import REDIS_CONNECTIONS, make_redis
 from gateway.errors import ServiceUnavailable
 from gateway.models import sessions
 from gateway.revocations import CHANGING, REREAD, InRedis
+from gateway.store.accounts import find_log_in
+from gateway.store.sessions import MOST
 from shared.db import Query
 from shared.observe import logger
 from shared.testing.redis import RedisServer
@@ -84,6 +86,33 @@ async def test_without_redis_nobody_is_let_in_and_nothing_is_ended(shared: Any, 
         redis.start()  # and it remembers nothing
         assert (await browser.get("/v1/session")).status_code == 200
         assert (await browser("DELETE", "/v1/session")).status_code == 204
+
+
+@pytest.mark.parametrize("by", ["the database", "Redis"])
+async def test_of_too_many_sessions_the_one_unused_the_longest_ends_everywhere(
+    settings: Any, open_house: Any, redis: RedisServer, by: str
+) -> None:
+    told = msgspec.structs.replace(settings, redis_url=redis.url if by == "Redis" else "")
+    async with open_house(told) as first, open_house(told, first.clock) as second:
+        oldest, used = await first.browser().log_in("viewer"), await first.browser().log_in("viewer")
+        there = second.browser()
+        there.cookie = oldest.cookie
+        assert (await there.get("/v1/session")).status_code == 200
+        await begin_sessions(first, MOST - 2)
+        first.clock.now += 61
+        assert (await used.get("/v1/session")).status_code == 200
+        await first.app.extensions["gateway"].sessions.close()  # the note of its use
+        newest = await first.browser().log_in("viewer")
+        first.clock.now += 1
+        assert [(await one.get("/v1/session")).status_code for one in (oldest, there, used, newest)] == [401, 401, 200, 200]
+        assert len((await newest.get(f"/v1/sessions?limit={2 * MOST}")).json()["items"]) == MOST
+
+
+async def begin_sessions(house: Any, number: int) -> None:
+    """As log-ins begin them, without a password for each."""
+    viewer = await find_log_in(house.app.extensions["db"], "viewer")
+    for _ in range(number):
+        await house.app.extensions["gateway"].sessions.begin(viewer, ending=None, user_agent=None, request_id="test")
 
 
 async def test_a_redis_that_has_lost_everything_lets_nobody_in_who_has_logged_out(shared: Any, open_house: Any, redis: RedisServer) -> None:

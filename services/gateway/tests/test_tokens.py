@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from gateway.models import log
 from gateway.store import accounts
+from gateway.store.tokens import MOST
 from shared.changes import Author
 from shared.db import Query
 from shared.verification import verify
@@ -340,3 +341,32 @@ async def test_many_tokens_at_once_are_all_taken(house: Any, viewer: Any) -> Non
     page = (await viewer.get("/v1/tokens?limit=15&sort=-id")).json()
     rest = (await viewer.get(f"/v1/tokens?limit=15&sort=-id&cursor={page['next']}")).json()
     assert (len(page["items"]), len(rest["items"]), rest["next"]) == (15, 5, None)
+
+
+async def test_an_account_has_a_hundred_tokens_at_most_and_expired_ones_go(house: Any, viewer: Any, editor: Any) -> None:
+    soon = await make(viewer, expires_at=SOON_TEXT)
+    await asyncio.gather(*(make(viewer, name=f"n{number}") for number in range(MOST - 1)))
+    body = {"name": "one more", "scope": "read"}
+    full = await viewer("POST", "/v1/tokens", json=body)
+    assert (full.status_code, full.json()["type"]) == (409, "urn:roster:problem:conflict")
+    assert "has 100 tokens" in full.json()["detail"]
+    assert (await editor("POST", "/v1/tokens", json=body)).status_code == 201, "another account"
+    one = (await viewer.get("/v1/tokens?limit=2")).json()["items"][1]
+    assert (await viewer("DELETE", f"/v1/tokens/{one['id']}")).status_code == 204
+    assert (await viewer("POST", "/v1/tokens", json=body)).status_code == 201
+    house.clock.now = SOON + 0.5
+    again = await house.browser().log_in("viewer")
+    assert (await again.get(f"/v1/tokens/{soon['id']}")).status_code == 404, "it has expired, and somebody has logged in"
+    assert (await again("POST", "/v1/tokens", json=body)).status_code == 201
+    assert (await again("POST", "/v1/tokens", json=body)).status_code == 409
+    assert (await verify(house.app.extensions["db"], log)).seq > MOST, "what went is in the log"
+
+
+async def test_expired_tokens_make_room_for_others(house: Any, viewer: Any) -> None:
+    await asyncio.gather(*(make(viewer, expires_at=SOON_TEXT) for _ in range(MOST)))
+    house.clock.now = SOON + 0.5
+    patient = {"headers": PATIENT, "auth": ("viewer", PASSWORD)}
+    made = await house.browser()("POST", "/v1/tokens", json={"name": "x", "scope": "read"}, **patient)
+    assert made.status_code == 201
+    listed = (await Program(house, made.json()["token"])("GET", "/v1/tokens?count=true")).json()
+    assert (listed["total"], listed["items"][0]["id"]) == (1, made.json()["id"])

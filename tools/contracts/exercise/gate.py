@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import msgspec
 
+from gateway.store.tokens import MOST as TOKENS
 from gateway.webhooks.store import MOST
 from shared.cursors import write_cursor
 from shared.openapi import Example
@@ -122,6 +123,9 @@ class Gate:
         hook = body_of({"url": "https://hooks.example.org/other"})
         yield from (known["create_webhook"].case(201, "one more", body=hook) for _ in range(MOST - 2))
         yield known["create_webhook"].case(409, "too many", body=hook)
+        crowd = body_of({"name": "one of many", "scope": "read"})
+        yield from (known["create_token"].case(201, "one more", body=crowd, role="viewer") for _ in range(TOKENS))
+        yield known["create_token"].case(409, "too many", body=crowd, role="viewer")
         yield known["log_in"].case(401, "a wrong password", role=None, body=body_of({"username": "admin", "password": PASSWORD}))
         yield known["create_token"].case(401, "nobody", role=None)
         yield known["patch_account"].case(

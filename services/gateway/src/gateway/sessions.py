@@ -8,8 +8,8 @@ need not be asked again.
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -140,29 +140,38 @@ class Sessions(Credentials[Session]):
         return moment(now - self._idle), moment(now - self._absolute)
 
     async def begin(self, account: Holder, *, ending: Session | None, user_agent: str | None, request_id: str) -> Session:
-        """A new session, its row stored and that of `ending` gone. Raises WrongCredentials when the account has changed meanwhile."""
+        """A new session, its row stored and that of `ending` gone; where the account has too many, also the one unused the longest.
+
+        Raises WrongCredentials when the account has changed meanwhile.
+        """
         secret, now = secrets.token_urlsafe(16), self._clock()
         caller = caller_of(account.id, account.username, account.role)
         claims = {"account": account.id, "session": secret, "generation": account.generation, "since": int(now)}
         agent = user_agent[:USER_AGENT] if user_agent else None
+        crowded = await store.crowded(self._db, account.id)
         unit = store.begin_session(
-            store.NewSession(digest_of(secret), account.id, account.generation, moment(now), agent),
+            store.NewSession(digest_of(secret), account.id, account.generation, moment(now), agent, crowded),
             Author(caller.subject, request_id),
             ending=ending.digest if ending else None,
             idle_before=moment(now - self._idle - NOTED_EVERY),
             begun_before=moment(now - self._absolute),
         )
-        async with self._changing(ending):
+        of = {ending.account_id} if ending else set()
+        async with self._changing(of | ({account.id} if crowded else set())):
             session_id = await self._db.write(unit)
-        if ending:
-            self.forget(ending.account_id)
         return Session(digest_of(secret), session_id, account.id, caller, claims, now, self.until(now))
 
     async def end(self, session: Session, author: Author) -> None:
         """The row goes, and with it every copy of the cookie: here at once, in other processes within `FRESH`."""
-        async with self._changing(session):
+        async with self._changing({session.account_id}):
             await self._db.write(store.end_session(session.digest, author))
-        self.forget(session.account_id)
 
-    def _changing(self, ending: Session | None) -> AbstractAsyncContextManager[None]:
-        return nullcontext() if ending is None else self._revocations.changing(ending.account_id)
+    @asynccontextmanager
+    async def _changing(self, accounts: Collection[int]) -> AsyncIterator[None]:
+        """Around a write that ends sessions of these accounts."""
+        async with AsyncExitStack() as around:
+            for account_id in sorted(accounts):
+                await around.enter_async_context(self._revocations.changing(account_id))
+            yield
+        for account_id in accounts:
+            self.forget(account_id)

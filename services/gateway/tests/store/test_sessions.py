@@ -23,7 +23,7 @@ NOTED = Query(text("SELECT entity_id, kind FROM changes WHERE entity = 'session'
 
 def begun(account: accounts.Holder, digest: str, at: str = AT, **more: Any) -> store.Unit:
     times = {"ending": None, "idle_before": "2026-11-22T07:29:00.000000Z", "begun_before": "2026-11-21T20:00:00.000000Z"}
-    new = sessions.NewSession(digest, account.id, account.generation, at, "curl")
+    new = sessions.NewSession(digest, account.id, account.generation, at, "curl", crowded=more.pop("crowded", False))
     return sessions.begin_session(new, AUTHOR, **{**times, **more})
 
 
@@ -107,3 +107,18 @@ async def test_the_last_use_is_noted_at_most_once_a_minute(db: Database, add: An
         assert found is not None
         seen.append(found.seen_at[11:19])
     assert seen == ["08:00:00"] * 4 + ["08:01:01"] * 2 + ["08:02:03"]
+
+
+async def test_in_a_crowd_those_unused_the_longest_go(db: Database, add: Any) -> None:
+    ada, bob = await add(), await add("bob")
+    await db.write(begun(bob, "another's"))
+    for number in range(sessions.MOST + 2):
+        await db.write(begun(ada, f"{number}"))
+    assert [await sessions.crowded(db, one.id) for one in (ada, bob)] == [True, False]
+    await db.write(sessions.note_seen("0", "2026-11-22T08:00:01.000000Z"))
+    await db.write(begun(ada, "new", crowded=True))
+    left = {row[0] for row in await db.all(DIGESTS)}
+    assert len(left) == sessions.MOST + 1
+    assert {"another's", "0", "new"} <= left
+    assert left.isdisjoint({"1", "2", "3"})
+    assert (await verify(db, log)).seq == 2 + (sessions.MOST + 4) + 3

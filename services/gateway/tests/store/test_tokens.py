@@ -9,7 +9,7 @@ from gateway.models import log
 from gateway.store import tokens
 from shared.changes import Author
 from shared.db import Connection, Database, Query
-from shared.errors import NotFound
+from shared.errors import Conflict, NotFound
 from shared.verification import verify
 
 AUTHOR = Author("account:1", "request-1")
@@ -19,7 +19,7 @@ DIGESTS = Query(text("SELECT digest FROM token_digests ORDER BY digest"))
 
 async def make(db: Database, account_id: int, digest: str, scope: str = "read", expires_at: str | None = None) -> dict[str, Any]:
     values = {"account_id": account_id, "name": digest, "scope": scope, "expires_at": expires_at}
-    return await db.write(lambda conn: tokens.add_token(conn, values, digest, AUTHOR))
+    return await db.write(lambda conn: tokens.add_token(conn, values, digest, AUTHOR, at=AT))
 
 
 async def test_a_token_is_found_by_its_digest_until_it_is_revoked(db: Database, add: Any) -> None:
@@ -57,3 +57,20 @@ async def test_the_list_is_of_one_account_and_some_scopes(db: Database, add: Any
     assert await listed(ada.id, "read", "write", "admin") == ["a", "b", "c"]
     assert await listed(ada.id, "read") == ["a"]
     assert await listed(bob.id, "read", "write") == ["d"]
+
+
+async def test_expired_tokens_of_the_account_make_room_and_others_do_not(db: Database, add: Any) -> None:
+    ada, bob = await add(), await add("bob")
+    await make(db, bob.id, "expired, and another's", expires_at=AT)
+    kept = [await make(db, ada.id, f"kept {number}") for number in range(tokens.MOST - 2)]
+    await make(db, ada.id, "expired", expires_at=AT)
+    await make(db, ada.id, "expires later", expires_at="2026-11-22T08:00:00.000001Z")
+    assert await tokens.find_token(db, "expired") is None
+    await make(db, ada.id, "the last")
+    with pytest.raises(Conflict, match="100 tokens"):
+        await make(db, ada.id, "one too many")
+    assert await tokens.find_token(db, "one too many") is None
+    assert await tokens.find_token(db, "expired, and another's") is not None
+    await db.write(lambda conn: tokens.revoke_token(conn, kept[0]["id"], AUTHOR))
+    await make(db, ada.id, "again")
+    assert (await verify(db, log)).seq == 2 + tokens.MOST + 5

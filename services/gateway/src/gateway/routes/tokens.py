@@ -42,11 +42,11 @@ class _Maker:
     allow=PUBLIC,
     body=TokenBody,
     responses={201: NewToken},
-    problems=(401, 403, 503),
+    problems=(401, 403, 409, 503),
     credentials=("basic", "session"),
 )
 async def create_token(body: TokenBody) -> Response:
-    """Make a token for oneself, logged in or by HTTP Basic. Its text is in this answer and nowhere else.
+    """Make a token for oneself, logged in or by HTTP Basic. Its text is in this answer and nowhere else. An account has 100 at most.
 
     A token makes no tokens: what it had made would outlive it. A repetition under the same Idempotency-Key makes no other one, and does not
     tell the text again.
@@ -57,11 +57,11 @@ async def create_token(body: TokenBody) -> Response:
         raise Invalid.of("scope", f"is beyond what you may give: {', '.join(scopes)}")
     values = {"account_id": maker.account_id, "name": body.name, "scope": body.scope, "expires_at": _expiry(body.expires_at)}
     who = Author(f"account:{maker.account_id}", request_id())
-    token = new_token()
+    token, now = new_token(), moment(gateway().tokens.now())
 
     def add(conn: Connection) -> Answer:
         maker.check(conn)
-        made = tokens.add_token(conn, values, digest_of(token), who)
+        made = tokens.add_token(conn, values, digest_of(token), who, at=now)
         return Answer(201, encode({**made, "current": False, "token": None}), {"Location": f"/v1/tokens/{made['id']}", "ETag": '"1"'})
 
     key = request.headers.get("Idempotency-Key")

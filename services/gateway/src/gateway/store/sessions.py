@@ -3,14 +3,17 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from gateway.errors import NotLoggedIn, WrongCredentials
 from gateway.models import accounts, log, sessions
-from gateway.store import Unit
+from gateway.store import Unit, tokens
 from shared.changes import Author, Change, Kind, digest_of
 from shared.db import Connection, Database, Query
 from shared.pages import Clause, Listing, Page, Sort
+
+MOST: Final = 100
+"""Sessions of an account."""
 
 _IN_FORCE: Final = Query(select(accounts.c.generation, accounts.c.disabled).where(accounts.c.id == bindparam("id")))
 _SESSION: Final = Query(
@@ -33,6 +36,10 @@ _SEEN: Final = Query(update(sessions).where(sessions.c.digest == bindparam("of")
 _ID: Final = Query(select(sessions.c.id, sessions.c.account_id).where(sessions.c.digest == bindparam("digest")))
 _OWNER: Final = Query(select(sessions.c.account_id).where(sessions.c.id == bindparam("id")))
 _ALL: Final = Query(select(sessions.c.id).where(sessions.c.account_id == bindparam("account_id")).order_by(sessions.c.id))
+_COUNT: Final = Query(select(func.count()).select_from(sessions).where(sessions.c.account_id == bindparam("account_id")))
+_LAST_USED: Final = Query(
+    select(sessions.c.id).where(sessions.c.account_id == bindparam("account_id")).order_by(sessions.c.seen_at.desc(), sessions.c.id.desc())
+)
 _END: Final = Query(delete(sessions).where(sessions.c.id == bindparam("id")))
 _PURGE: Final = Query(
     delete(sessions).where((sessions.c.seen_at < bindparam("idle_before")) | (sessions.c.created_at < bindparam("begun_before")))
@@ -69,13 +76,16 @@ class SessionRow:
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """What is stored of a session that begins, `digest` of its id; `user_agent` is what the client calls itself."""
+    """What is stored of a session that begins, `digest` of its id; `user_agent` is what the client calls itself. With `crowded`, those of
+    the account that were unused the longest go, so that there are no more than `MOST` with this one.
+    """
 
     digest: str
     account_id: int
     generation: int
     at: str
     user_agent: str | None
+    crowded: bool
 
 
 async def find_session(db: Database, digest: str) -> SessionRow | None:
@@ -92,16 +102,26 @@ async def list_sessions(db: Database, account_id: int, since: tuple[str, str], *
     return await LISTING.page(db, {"account_id": account_id, "in_force": since}, cursor=cursor, limit=limit)
 
 
+async def crowded(db: Database, account_id: int) -> bool:
+    """Whether an account has so many sessions that one must end for another to begin."""
+    row = await db.one(_COUNT, account_id=account_id)
+    return row is not None and row[0] >= MOST
+
+
 def begin_session(new: NewSession, author: Author, *, ending: str | None, idle_before: str, begun_before: str) -> Unit:
-    """A session's row, and its id; that of `ending` (a digest) and all worn-out ones go. The unit raises WrongCredentials when the
-    account has changed since.
+    """A session's row, and its id; that of `ending` (a digest), all worn-out ones and the account's expired tokens go. The unit raises
+    WrongCredentials when the account has changed since.
     """
 
     def unit(conn: Connection) -> int:
         check_account(conn, new.account_id, new.generation)
         conn.run(_PURGE, idle_before=idle_before, begun_before=begun_before)
+        tokens.sweep(conn, new.account_id, author, at=new.at)
         if ending is not None:
             _end_of(conn, ending, author)
+        if new.crowded:
+            for (session_id,) in conn.all(_LAST_USED, account_id=new.account_id)[MOST - 1 :]:
+                _end(conn, session_id, new.account_id, author)
         session_id, _ = log.next(conn)
         row = {"generation": new.generation, "created_at": new.at, "seen_at": new.at, "user_agent": new.user_agent}
         conn.run(_ADD, digest=new.digest, id=session_id, account_id=new.account_id, **row)

@@ -4,15 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from gateway.models import accounts, log, token_digests, tokens, tokens_versions
 from gateway.store import Unit
 from shared.changes import Author
 from shared.db import Connection, Database, Query, any_of
-from shared.errors import NotFound
+from shared.errors import Conflict, NotFound
 from shared.pages import Clause, Listing, Page, Sort
 from shared.records import Records
+
+MOST: Final = 100
+"""Tokens of an account."""
 
 FIELDS: Final = ("id", "account_id", "name", "scope", "expires_at", "last_used_at", "version", "created_at", "updated_at")
 
@@ -49,6 +52,9 @@ _FIND: Final = Query(
     .join(accounts, accounts.c.id == tokens.c.account_id)
     .where(token_digests.c.digest == bindparam("digest"))
 )
+_of_account: Final = tokens.c.account_id == bindparam("account_id")
+_COUNT: Final = Query(select(func.count()).select_from(tokens).where(_of_account))
+_EXPIRED: Final = Query(select(tokens.c.id).where(_of_account, tokens.c.expires_at <= bindparam("at")).order_by(tokens.c.id))
 _ADD_DIGEST: Final = Query(insert(token_digests))
 _USED: Final = Query(update(token_digests).where(token_digests.c.digest == bindparam("of")).values(used_at=bindparam("at")))
 
@@ -89,8 +95,14 @@ async def list_tokens(
     return await LISTING.page(db, {"account_id": account_id, "scopes": scopes}, sort=sort, cursor=cursor, limit=limit, count=count)
 
 
-def add_token(conn: Connection, values: Mapping[str, Any], digest: str, author: Author) -> dict[str, Any]:
-    """Add a token (account_id, name, scope, expires_at), and give it as it is shown."""
+def add_token(conn: Connection, values: Mapping[str, Any], digest: str, author: Author, *, at: str) -> dict[str, Any]:
+    """Add a token (account_id, name, scope, expires_at), and give it as it is shown; those of the account that have expired by then go.
+
+    Raises Conflict for an account that has as many as it may.
+    """
+    sweep(conn, values["account_id"], author, at=at)
+    if conn.all(_COUNT, account_id=values["account_id"])[0][0] >= MOST:
+        raise Conflict(f"This account has {MOST} tokens, and no more are possible: revoke one that is not used any more.")
     token = TOKENS.add(conn, values, author)
     conn.run(_ADD_DIGEST, digest=digest, token_id=token["id"], used_at=None)
     return {name: token.get(name) for name in FIELDS}
@@ -102,6 +114,12 @@ def revoke_token(conn: Connection, token_id: int, author: Author) -> None:
     if found is None:
         raise unknown(token_id)
     TOKENS.remove(conn, found, author)
+
+
+def sweep(conn: Connection, account_id: int, author: Author, *, at: str) -> None:
+    """Whatever tokens of an account have expired by then go."""
+    for (token_id,) in conn.all(_EXPIRED, account_id=account_id, at=at):
+        revoke_token(conn, token_id, author)
 
 
 def note_used(digest: str, at: str) -> Unit:
