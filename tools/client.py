@@ -3,9 +3,11 @@
 import base64
 import http.client
 import json
-from collections.abc import Iterable
+import ssl
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,15 +32,35 @@ class Answer:
         raise Refused("\n".join(lines))
 
 
-class Gateway:
-    """One connection at a time to the gateway at `url`; `timeout` is in seconds and holds for each wait, not for the whole."""
+class _Pinned(http.client.HTTPSConnection):
+    """To whoever has this certificate."""
 
-    def __init__(self, url: str, timeout: float = 600.0) -> None:
+    def __init__(self, certificate: bytes, host: str, port: int | None, timeout: float) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # looked at below
+        super().__init__(host, port, timeout=timeout, context=context)
+        self._certificate = certificate
+
+    def connect(self) -> None:
+        super().connect()
+        if self.sock.getpeercert(binary_form=True) != self._certificate:
+            self.close()
+            raise OSError("it shows another certificate than the one that its settings name: was it started with that?")
+
+
+class Gateway:
+    """One connection at a time to the gateway at `url`; `timeout` is in seconds and holds for each wait, not for the whole.
+
+    With a `certificate` (DER) that one is taken, whoever has signed it and for whatever name, and no other.
+    """
+
+    def __init__(self, url: str, certificate: bytes | None = None, timeout: float = 600.0) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise Refused(f"{url}: not an http or https address")
         self.url = url
-        self._connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        pinned = partial(_Pinned, certificate) if certificate else http.client.HTTPSConnection
+        self._connect: Callable[..., http.client.HTTPConnection] = pinned if parts.scheme == "https" else http.client.HTTPConnection
         self._host, self._port, self._timeout = parts.hostname, parts.port, timeout
         self._cookie: str | None = None
 

@@ -12,6 +12,8 @@ from typing import IO
 import click
 
 from tools.client import Document, Gateway, Refused
+from tools.door import door_of
+from tools.processes import Fault
 
 KINDS = ("employees", "teams", "memberships")
 """In this order: a membership names people and teams."""
@@ -88,13 +90,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     query = "&".join(f"{flag}=true" for flag in ("atomic", "dry_run") if getattr(options, flag))
     try:
-        gateway = Gateway(options.gateway or f"http://127.0.0.1:{options.port_base}")
+        gateway = Gateway(options.gateway) if options.gateway else door_of(options.port_base).gateway()
         gateway.log_in(options.user, read_password(options.password_file or options.var / "admin-password"))
         try:
             changed, refused = load_folder(gateway, Path(options.folder), f"?{query}" if query else "")
         finally:
             gateway.log_out()
-    except Refused as refusal:
+    except (Refused, Fault) as refusal:
         print(refusal, file=sys.stderr)
         return 1
     if not changed:

@@ -43,7 +43,7 @@ def test_a_service_starts_with_what_compose_gives_it(service: str, secrets_folde
     environment = {name: value for name, value in container["environment"].items() if value is not None}
     settings = settings_in(service, environment, mounted(service, secrets_folder))
     assert settings.database_url.partition("@")[2] == f"postgres:5432/{service}"
-    assert f":{settings.port}/readyz" in container["healthcheck"]["test"][-1]
+    assert container["healthcheck"]["test"] == ["CMD", "python", "-m", "shared.healthcheck", str(settings.port)]
     assert settings.lame_duck + settings.graceful_timeout + 5 <= int(container["stop_grace_period"].removesuffix("s"))
     assert container["command"] == [service, "serve"]
     assert set(container["environment"]) <= {f"{service.upper()}_{name}" for name in named(settings)} | {"PYTHON_CPU_COUNT"}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.testing.certificates import make_pair
 from tests.e2e.conftest import BARE, Run, Start, make
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -41,6 +42,29 @@ def test_every_line_that_a_run_prints_works(sample: Run) -> None:
     assert '"role":"admin"' in answers[0]
     assert '"username":"noah.weber"' in answers[2]
     assert "slug: platform" in answers[-2]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "roster.example.org"])
+def test_a_first_start_with_a_certificate_loads_the_sample_and_prints_lines_that_work(start: Start, tmp_path: Path, host: str) -> None:
+    pair = make_pair(tmp_path, host=host)
+    settings = {"GATEWAY_TLS_CERTIFICATE": str(pair.certificate), "GATEWAY_TLS_KEY": str(pair.key)}
+    run = start(tmp_path / "var", environment=settings)
+    run.wait_until(READY)
+    lines = [line.strip() for line in run.text.splitlines() if line.startswith("  curl")]
+    assert all(f"https://{host}:{run.base}" in line for line in lines)
+    answers = [run.shell(line) for line in lines]
+    assert '"username":"noah.weber"' in answers[2], "the sample is there"
+    command = make("import", "DIR=deploy/sample", f"ROSTER_VAR={run.var}", f"ROSTER_PORT_BASE={run.base}")
+
+    def load(env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, cwd=ROOT, env=env, check=False, capture_output=True, text=True, timeout=60)
+
+    again = load({**BARE, **settings})
+    assert "nothing changed" in again.stdout, again.stderr
+    other = make_pair(tmp_path, "other")
+    wrong = load({**BARE, **settings, "GATEWAY_TLS_CERTIFICATE": str(other.certificate)})
+    assert wrong.returncode != 0
+    assert "another certificate" in wrong.stderr
 
 
 def test_a_first_start_prints_the_password_once_and_keeps_it_for_the_owner_alone(sample: Run) -> None:

@@ -6,49 +6,15 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
-from typing import NamedTuple
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import serialization
 
+from shared.healthcheck import is_ready
+from shared.testing.certificates import AT, Pair, make_pair, pem
 from shared.testing.processes import Process, Roster
-
-AT = "127.0.0.1"
-
-
-class Pair(NamedTuple):
-    """Files in PEM form, and the texts in them."""
-
-    certificate: Path
-    key: Path
-    private: ec.EllipticCurvePrivateKey
-
-
-def make_pair(folder: Path, name: str = "gateway") -> Pair:
-    """A certificate for 127.0.0.1 that is its own authority, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(AT))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pair = Pair(folder / f"{name}.pem", folder / f"{name}.key", key)
-    pair.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    pair.key.write_bytes(pem(key, serialization.NoEncryption()))
-    return pair
-
-
-def pem(key: ec.EllipticCurvePrivateKey, how: serialization.KeySerializationEncryption) -> bytes:
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, how)
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +74,18 @@ def test_plain_http_is_answered_by_nothing(roster: Roster, client: httpx.Client)
         assert b"HTTP/" not in b"".join(iter(lambda: sock.recv(4096), b""))
     assert client.get("/readyz").status_code == 200
     assert "Traceback" not in roster.gateway.tail().removeprefix(before)
+
+
+def test_the_health_check_of_a_container_asks_either_way(roster: Roster, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "shared.healthcheck"]
+    with Roster(tmp_path) as plain:
+        assert not is_ready(plain.gateway.port), "nobody is there"
+        plain.start("gateway")
+        for found in (roster, plain):
+            assert subprocess.run([*command, str(found.gateway.port)], check=False, timeout=30).returncode == 0
+            assert "Traceback" not in found.gateway.tail()
+        plain.gateway.kill()
+    assert subprocess.run([*command, str(plain.gateway.port)], check=False, timeout=30).returncode == 1
 
 
 def test_who_does_not_know_the_authority_is_not_fooled(roster: Roster) -> None:
