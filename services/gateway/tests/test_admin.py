@@ -126,10 +126,14 @@ async def test_a_lost_password_is_replaced_while_the_gateway_serves(
     assert files_beside(path) == [path.name]
 
 
-async def test_an_account_that_is_not_there_is_made(house: Any, settings: Any, passwords: Any) -> None:
-    await reset_admin(house.app.extensions["db"], passwords, settings, InDatabase(), "root")
-    browser = await house.browser().log_in("root", read_and_check(Path(settings.admin_password_file)))
-    assert (await browser.get("/v1/accounts?count=true")).json()["total"] == 4
+@pytest.mark.parametrize("username", ["root", "admi\nn", "", "a" * 500, "with space", "--username", "ä\x00b", "\ud800"])
+async def test_an_account_that_is_not_there_is_a_clear_fault(house: Any, settings: Any, passwords: Any, path: Path, username: str) -> None:
+    with pytest.raises(AdminFault, match="there is no account '") as told:
+        await reset_admin(house.app.extensions["db"], passwords, settings, InDatabase(), username)
+    assert "\n" not in str(told.value)
+    assert (files_beside(path), read(path)) == ([path.name], "what it once was")
+    admin = await house.browser().log_in("admin")
+    assert (await admin.get("/v1/accounts?count=true")).json()["total"] == 3
 
 
 async def test_a_reset_that_fails_leaves_the_file_as_it_was(house: Any, settings: Any, passwords: Any, path: Path) -> None:
@@ -143,6 +147,8 @@ async def test_a_reset_that_fails_leaves_the_file_as_it_was(house: Any, settings
 def test_the_command_resets_what_the_settings_name(settings: Any, tmp_path: Path, monkeypatch: Any, capfd: Any) -> None:
     for name in ("database_url", "signing_key", "session_keys", "admin_password_file"):
         monkeypatch.setenv(f"GATEWAY_{name.upper()}", getattr(settings, name))
+    assert run(["reset-admin", "nobody"]) == 1
+    assert capfd.readouterr().err == "gateway: there is no account 'nobody': nothing was changed\n"
     assert run(["reset-admin"]) == 0
     assert capfd.readouterr().err.count(read_and_check(Path(settings.admin_password_file))) == 1
     monkeypatch.setenv("GATEWAY_ADMIN_PASSWORD_FILE", str(tmp_path / "gateway.db" / "admin-password"))

@@ -25,12 +25,16 @@ class NoParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The query of an operation that takes none: any parameter is unknown."""
 
 
+class Lenient(msgspec.Struct, frozen=True):
+    """Of this derives a query that somebody else writes, by a standard that has us pass over parameters that we do not know."""
+
+
 class QueryFault(ValueError):
     """A value that can't be what its parameter needs; the message is for the caller."""
 
 
 def read_query(kind: type[Query], query_string: bytes) -> Query:
-    """The query as a `kind`; BadRequest naming every unknown, repeated or wrong parameter.
+    """The query as a `kind`; BadRequest naming every unknown, repeated or wrong parameter; unknown ones are passed over in a `Lenient`.
 
     Values: whole numbers in ASCII digits, `true` and `false`, text in UTF-8, lists as `1,2,3` (at most 100).
     """
@@ -42,7 +46,8 @@ def read_query(kind: type[Query], query_string: bytes) -> Query:
     for name, text in _pairs(query_string):
         reader = readers.get(name)
         if reader is None:
-            errors.append(FieldError(name[:100], "unknown parameter"))
+            if not issubclass(kind, Lenient):
+                errors.append(FieldError(name[:100], "unknown parameter"))
         elif name in values:
             errors.append(FieldError(name, "given more than once"))
         else:

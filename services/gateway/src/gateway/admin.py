@@ -4,7 +4,6 @@ import asyncio
 import os
 import secrets
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -46,22 +45,24 @@ async def ensure_admin(db: Database, passwords: Passwords, settings: Settings) -
 
 async def reset_admin(db: Database, passwords: Passwords, settings: Settings, revocations: Revocations, username: str = USERNAME) -> None:
     """Give an account another random password, kept in the file and told on standard error, and the role admin; it is enabled, belongs to
-    no employee any more, and all its sessions end, at gateways that serve too. It is made where there is none. Raises AdminFault.
+    no employee any more, and all its sessions end, at gateways that serve too. Raises AdminFault, also for an account that is not there.
 
     The file is replaced last, so that it never holds a password that is none.
     """
+    before = await accounts.find_log_in(db, username) if username.isprintable() else None
+    if before is None:
+        raise AdminFault(f"there is no account {username!r}: nothing was changed")
     path, password = Path(settings.admin_password_file), _random()
     password_hash = await passwords.hash(password)
-    before = await accounts.find_log_in(db, username)
     fresh = await asyncio.to_thread(_write_fresh, path, password)
 
     def unit(conn: Connection) -> None:
         links.link(conn, accounts.recover_admin(conn, username, password_hash, RESET), None)
 
     try:
-        async with nullcontext() if before is None else revocations.changing(before.id):
+        async with revocations.changing(before.id):
             await db.write(unit)
-        _tell(f"the account {username} is an admin with the password {password} (kept in {path}); its sessions have ended")
+        _tell(f"the account {before.username} is an admin with the password {password} (kept in {path}); its sessions have ended")
         await asyncio.to_thread(fresh.replace, path)
     except ServiceUnavailable as error:
         raise AdminFault(

@@ -39,6 +39,15 @@ async def test_both_cookies_are_for_this_host_over_tls_alone(stage: Any) -> None
     assert len({asked[name][0] for name in ("state", "nonce", "code_challenge")}) == 3
 
 
+async def test_what_else_the_provider_says_is_passed_over(stage: Any) -> None:
+    """RFC 6749, section 4.1.2: unrecognized response parameters must be ignored."""
+    stage.provider.adds = "&session_state=1&hd=example.org&x-of-ours=%C3%A4&x-of-ours=twice&empty"
+    visitor = stage.visitor()
+    assert (await visitor.log_in()).status_code == 302
+    assert await visitor.who() == "editor"
+    assert (await stage.visitor().get("/v1/login?colour=red")).status_code == 400, "what asks us is read as strictly as ever"
+
+
 async def test_who_was_there_before_is_logged_out(stage: Any) -> None:
     visitor = stage.visitor()
     await visitor.log_in()

@@ -17,6 +17,7 @@ from shared.openapi.headers import AS_OF, RECORD, Described, header_components, 
 from shared.openapi.problems import problem_response, reference, response_name
 from shared.openapi.schemas import Schemas
 from shared.operations import JSON_TYPE, PUBLIC, Limit, Operation, operation_of
+from shared.queries import Lenient
 
 YAML_TYPE: Final = "application/yaml"
 EVENT_STREAM: Final = "text/event-stream"
@@ -70,6 +71,8 @@ class Provider(OpenAPIProvider):
         document = {**described, "parameters": parameters, "x-policy": found.allow.name}
         if found.notices:
             document["deprecated"] = True
+        if found.query and issubclass(found.query, Lenient):
+            document["x-lenient"] = True
         if found.body is not None:
             document["requestBody"] = _body(found, schemas)
         document["responses"] = self._responses(found, method, schemas, bool(described["parameters"]))

@@ -30,6 +30,8 @@ class IdentityProvider:
     client_id: str = "roster"
     secret: str = ""
     clock: Callable[[], float] = time.time
+    adds: str = ""
+    """What else the browser brings back, as `&name=value`."""
     url: str = ""
     person: dict[str, Any] = field(default_factory=lambda: {"sub": "248289761001"})
     says: dict[str, Any] = field(default_factory=dict)
@@ -87,7 +89,8 @@ class IdentityProvider:
             return as_json({"error": "invalid_request"}, 400)
         code = f"code-{len(self._codes)}"
         self._codes[code] = query
-        return 302, {"location": f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query['state'], 'iss': self.url})}"}, b""
+        says = urlencode({"code": code, "state": query["state"], "iss": self.url})
+        return 302, {"location": f"{query['redirect_uri']}?{says}{self.adds}"}, b""
 
     def _token(self, form: dict[str, str], headers: Mapping[str, str]) -> Reply:
         asked = self._codes.pop(form.get("code", ""), None)

@@ -10,6 +10,7 @@ import msgspec
 from quart import Blueprint, Response, request
 
 from gateway.credentials import digest_of, moment
+from gateway.errors import InvalidToken
 from gateway.routes.context import account_asked, gateway, grant, session
 from gateway.routes.credentials import check_credentials, has_basic
 from gateway.schemas.access import NewToken, Token, TokenBody, TokenPage, TokenQuery
@@ -73,11 +74,13 @@ async def create_token(body: TokenBody) -> Response:
 
 
 async def _maker() -> _Maker:
-    """Who asks, by HTTP Basic or by a session. Raises WrongCredentials, NotLoggedIn, and Forbidden for a token."""
+    """Who asks, by HTTP Basic or by a session. Raises WrongCredentials, NotLoggedIn, and InvalidToken or Forbidden for a token."""
     if has_basic():
         account, _ = await check_credentials(None, elsewhere=True)
         return _Maker(account.id, account.role, partial(sessions.check_account, account_id=account.id, generation=account.generation))
     found = grant()
+    if found is None and request.authorization is not None and request.authorization.type == "bearer":
+        raise InvalidToken
     if isinstance(found, TokenGrant):
         raise Forbidden("A token makes no tokens: log in, or give username and password as HTTP Basic.")
     asks = session()

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from gateway.schemas.fields import Cursor, Id, Limit, Moment, Text, Total
+from shared.queries import Lenient
 
 Password = Annotated[str, Meta(max_length=256)]
 AccountRole = Literal["viewer", "editor", "admin"]
@@ -38,20 +39,13 @@ class LogInQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 Words = Annotated[str, Meta(max_length=2000)]
 
 
-class LoggedInQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an OpenID provider sends a browser back with: a code, or an error. What else the usual ones add is not looked at."""
+class LoggedInQuery(Lenient, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an OpenID provider sends a browser back with: a code, or an error. What else it adds is passed over (RFC 6749, 4.1.2)."""
 
     state: Words | None = None
     code: Words | None = None
     iss: Words | None = None
     error: Words | None = None
-    error_description: Words | None = None
-    error_uri: Words | None = None
-    session_state: Words | None = None
-    scope: Words | None = None
-    authuser: Words | None = None
-    hd: Words | None = None
-    prompt: Words | None = None
 
 
 class SessionState(Struct, frozen=True, kw_only=True):

@@ -188,13 +188,10 @@ def set_password(conn: Connection, account_id: int, password_hash: str, author: 
 
 
 def recover_admin(conn: Connection, username: str, password_hash: str, author: Author) -> int:
-    """Give an account a password, the role admin and leave to log in, whatever it had, and nobody to belong to; its id.
-
-    It is added where there is none.
-    """
+    """Give an account a password, the role admin and leave to log in, whatever it had, and nobody to belong to; its id. Raises NotFound."""
     found = conn.one(_ID, username_key=fold(username))
     if found is None:
-        return int(add_account(conn, username, "admin", password_hash, author)["id"])
+        raise NotFound(f"There is no account {username!r}.")
     changes = {"role": "admin", "disabled": False, "employee_id": None, "oidc_subject": None}
     _set_password(conn, _get(conn, found[0]), changes, password_hash, author)
     return int(found[0])
