@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from tests.deploy.conftest import ROOT, settings_in
+from tools.contracts.documents import gateway_app
 
 HOME = ROOT / "deploy" / "kubernetes"
 VERSIONS = ("1.29", kubernetes_validate.latest_version())
@@ -124,6 +125,15 @@ def test_a_pod_is_drained_before_it_is_killed(service: str) -> None:
     assert {probe["port"] for probe in probes.values()} == {serve["ports"][0]["name"]}
 
 
+def test_the_public_is_led_to_nothing_that_is_for_inside() -> None:
+    (rule,) = of_kind("Ingress")["gateway"]["spec"]["rules"]
+    exact = {one["path"] for one in rule["http"]["paths"] if one["pathType"] == "Exact"}
+    prefixes = {one["path"] for one in rule["http"]["paths"] if one["pathType"] == "Prefix"}
+    paths = gateway_app("sqlite:///unused.db").extensions["openapi"]()["paths"]
+    led = {path for path in paths if path in exact or path.startswith(tuple(f"{prefix}/" for prefix in prefixes))}
+    assert paths.keys() - led == {"/livez", "/readyz", "/metrics"}
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_there_are_several_of_each_and_one_at_a_time_is_taken_away(service: str) -> None:
     deployment, budget = of_kind("Deployment")[service]["spec"], of_kind("PodDisruptionBudget")[service]["spec"]
@@ -176,7 +186,7 @@ def test_the_ingress_speaks_tls_and_leads_to_the_gateway() -> None:
     hosts = {rule["host"] for rule in spec["rules"]}
     assert hosts == {host for entry in spec["tls"] for host in entry["hosts"]}
     backends = [path["backend"]["service"] for rule in spec["rules"] for path in rule["http"]["paths"]]
-    assert backends == [{"name": "gateway", "port": {"name": "http"}}]
+    assert all(backend == {"name": "gateway", "port": {"name": "http"}} for backend in backends)
 
 
 def test_no_secret_is_in_the_repository() -> None:

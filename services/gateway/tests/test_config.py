@@ -23,6 +23,7 @@ def test_good_settings_pass(settings: Settings) -> None:
         ({"signing_key": ""}, "SIGNING_KEY"),
         ({"signing_key": "{}"}, "SIGNING_KEY"),
         ({"trusted_proxies": ("10.0.0.1/8",)}, "TRUSTED_PROXIES"),
+        ({"metrics_from": ("monitoring",)}, "METRICS_FROM"),
         ({"origins": ("https://a.example/",)}, "ORIGINS"),
         ({"origins": ("a.example",)}, "ORIGINS"),
         ({"origins": ("https://A.example",)}, "ORIGINS"),

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
-from quart import Blueprint, Response, current_app
+from quart import Blueprint, Request, Response, current_app, request
 
-from shared.errors import Overloaded
+from shared.errors import Forbidden, Overloaded
 from shared.observe import METRICS_TYPE, Metrics
 from shared.openapi.problems import ProblemDocument
 from shared.operations import PUBLIC, Limit, operation
@@ -16,6 +16,7 @@ from shared.responses import respond
 
 Check = Callable[[], Awaitable[Any]]
 Detail = Callable[[], Any]
+Inside = Callable[[Request], bool]
 PROBES = ("/livez", "/readyz", "/metrics")
 """What is answered also when the service takes on nothing else."""
 PATIENCE = 1.0  # seconds for all checks
@@ -41,8 +42,13 @@ class NotReady(ProblemDocument, kw_only=True):
     checks: Checks | UnsetType = UNSET
 
 
-def health_blueprint(checks: Mapping[str, Check], metrics: Metrics | None, details: Mapping[str, Detail] | None = None) -> Blueprint:
-    """Routes for probes. `checks` raise when something is not ready; they run at the same time. `details` are told and decide nothing."""
+def health_blueprint(
+    checks: Mapping[str, Check], metrics: Metrics | None, details: Mapping[str, Detail] | None = None, inside: Inside | None = None
+) -> Blueprint:
+    """Routes for probes. `checks` raise when something is not ready; they run at the same time. `details` are told and decide nothing.
+
+    With `inside`, figures and details are told only to requests of which it is true.
+    """
     health = Blueprint("health", __name__)
 
     @health.get("/livez")
@@ -62,19 +68,29 @@ def health_blueprint(checks: Mapping[str, Check], metrics: Metrics | None, detai
         if any(result != "ok" for result in results):
             raise Overloaded("not ready", checks=found)
         document: dict[str, Any] = {"status": "ready", "checks": found}
-        if details:
+        if details and (inside is None or inside(request)):
             document["details"] = {name: detail() for name, detail in details.items()}
         return respond(document)
 
     if metrics is not None:
-
-        @health.get("/metrics")
-        @operation(allow=PUBLIC, limit=Limit.NOTHING, responses={200: bytes}, response_types=("text/plain",))
-        async def scrape() -> Response:
-            """Figures in Prometheus' text format."""
-            return Response(metrics.text(), content_type=METRICS_TYPE)
-
+        _add_figures(health, metrics, inside)
     return health
+
+
+def _add_figures(health: Blueprint, metrics: Metrics, inside: Inside | None) -> None:
+    @health.get("/metrics")
+    @operation(
+        allow=PUBLIC,
+        limit=Limit.NOTHING,
+        responses={200: bytes},
+        response_types=("text/plain",),
+        problems=() if inside is None else (403,),
+    )
+    async def scrape() -> Response:
+        """Figures in Prometheus' text format."""
+        if inside is not None and not inside(request):
+            raise Forbidden("Figures are not told to this address.")
+        return Response(metrics.text(), content_type=METRICS_TYPE)
 
 
 async def _result(check: Check) -> str:

@@ -24,7 +24,7 @@ from shared.db import Reader
 from shared.edge import Edge
 from shared.errors import Forbidden, NotFound
 from shared.exchange import exchange_of
-from shared.health import PROBES, Check, Detail, health_blueprint
+from shared.health import PROBES, Check, Detail, Inside, health_blueprint
 from shared.home import home_blueprint
 from shared.identity import OPEN, Caller, KeyFault, Trust, Verifier, bearer
 from shared.json import MsgspecProvider
@@ -188,6 +188,7 @@ def create_service(
     trusts: Sequence[Trust] = (),
     checks: Mapping[str, Check] | None = None,
     details: Mapping[str, Detail] | None = None,
+    inside: Inside | None = None,
     session_interface: SessionInterface | None = None,
     middleware: Middleware | None = None,
     endpoints: Sequence[Mapping[str, Any]] = (),
@@ -197,7 +198,7 @@ def create_service(
     log: Any = None,
 ) -> Service:
     """The app of a service. `checks` are asked by /readyz (name → coroutine function that raises when not ready);
-    `details` are functions whose values it shows beside them.
+    `details` are functions whose values it shows beside them. With `inside`, these and /metrics are for requests of which it is true.
 
     Callers come from bearer assertions for the audience `name`, signed by a key of `settings.identity_keys` or of `trusts`;
     `identify` replaces that. `middleware` stands between the edge and Quart; `endpoints` are those that it answers, for `GET /`.
@@ -219,7 +220,7 @@ def create_service(
         metrics.registry.register(limiter)
     app.extensions.update(log=log, metrics=metrics, settings=settings)
     problems.install(app, log)
-    for blueprint in (*blueprints, health_blueprint(checks or {}, metrics if settings.metrics else None, details)):
+    for blueprint in (*blueprints, health_blueprint(checks or {}, metrics if settings.metrics else None, details, inside)):
         app.register_blueprint(blueprint)
     app.register_blueprint(home_blueprint(name, version, description, endpoints, docs=settings.docs))
     app.extensions["openapi"] = cache(lambda: make_document(app, name, version, description, contract))

@@ -21,7 +21,7 @@ from shared.testing.answers import Seen
 from shared.testing.provider import IdentityProvider
 from shared.testing.serving import serving
 from tools.contracts.exercise import bounds, refusals
-from tools.contracts.exercise.asking import Case, ask, body_of
+from tools.contracts.exercise.asking import ELSEWHERE, Case, ask, body_of
 from tools.contracts.exercise.documents import Operation, operations
 from tools.contracts.exercise.door import Door
 from tools.contracts.exercise.services import conflicts_of_employees, conflicts_of_teams, idempotency, unchanged
@@ -123,6 +123,7 @@ class Gate:
         hook = body_of({"url": "https://hooks.example.org/other"})
         yield from (known["create_webhook"].case(201, "one more", body=hook) for _ in range(MOST - 2))
         yield known["create_webhook"].case(409, "too many", body=hook)
+        yield known["scrape"].case(403, "from elsewhere", role=None, server=ELSEWHERE)
         crowd = body_of({"name": "one of many", "scope": "read"})
         yield from (known["create_token"].case(201, "one more", body=crowd, role="viewer") for _ in range(TOKENS))
         yield known["create_token"].case(409, "too many", body=crowd, role="viewer")

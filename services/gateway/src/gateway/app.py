@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from gateway.config import Settings
 from gateway.contract import CONTRACT
 from gateway.credentials import ISSUER, SCOPE_KEY, Grant
 from gateway.edge import CHECK, MOST, GatewayEdge, Policies, Route, Table, own_routes, routes_of
+from gateway.edge.proxies import Network, within
 from gateway.errors import NotLoggedIn
 from gateway.follower import StaffFollower
 from gateway.forward import Forwarder
@@ -72,6 +73,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
         identify=_caller,
         checks={"database": db.ping, **({} if redis is None else {"redis": partial(redis.execute_command, "PING")})},
         details={"employees": follower.report, **parts.outlets.details},
+        inside=partial(_inside, config.networks(settings.metrics_from)),
         session_interface=cookies,
         middleware=edge.before,
         contract=CONTRACT,
@@ -165,6 +167,12 @@ def _live(app: Quart, db: Database, parts: Parts, settings: Settings, redis: Red
     app.before_serving(follower.start)
 
 
+def _inside(networks: Sequence[Network], request: Request) -> bool:
+    """Whether a request comes from one of these networks, or by a socket that is no network's."""
+    client = request.scope.get("client")
+    return client is None or within(client[0], networks)
+
+
 def _caller(request: Request) -> Caller:
     """Who asks, by what the edge left in the scope. It lets only those it knows through to what is not public."""
     grant: Any = request.scope.get(SCOPE_KEY)
@@ -216,7 +224,7 @@ def _policies(settings: Settings) -> Policies:
     return Policies(
         timeout=settings.request_timeout_ms / 1000,
         origins=frozenset(origin.encode() for origin in settings.origins),
-        proxies=config.networks(settings),
+        proxies=config.networks(settings.trusted_proxies),
     )
 
 

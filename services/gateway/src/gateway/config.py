@@ -38,6 +38,8 @@ class Settings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields
     tls_certificate: str = ""
     tls_key: str = ""
     trusted_proxies: tuple[str, ...] = ()
+    metrics_from: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+    """Networks from which /metrics, and the details of /readyz, may be read."""
     origins: tuple[str, ...] = ()
     admin_password_file: str = "var/admin-password"  # noqa: S105 - a path
     pool_size: Annotated[int, Meta(ge=1, le=1_000)] = 80
@@ -100,9 +102,9 @@ def session_keys(settings: Settings) -> list[str]:
     return settings.session_keys.replace(",", " ").split()
 
 
-def networks(settings: Settings) -> Sequence[IPv4Network | IPv6Network]:
-    """The proxies whose word on a client's address is taken."""
-    return [ip_network(text) for text in settings.trusted_proxies]
+def networks(texts: Sequence[str]) -> Sequence[IPv4Network | IPv6Network]:
+    """Networks as settings name them. Raises ValueError."""
+    return [ip_network(text) for text in texts]
 
 
 def _key_faults(settings: Settings) -> list[str]:
@@ -172,11 +174,11 @@ def _oidc_faults(settings: Settings) -> list[str]:
 
 def _address_faults(settings: Settings) -> list[str]:
     faults = _server_faults(settings)
-    for text in settings.trusted_proxies:
+    for name in ("trusted_proxies", "metrics_from"):
         try:
-            ip_network(text)
+            networks(getattr(settings, name))
         except ValueError as error:
-            faults.append(f"GATEWAY_TRUSTED_PROXIES: {error}")
+            faults.append(f"GATEWAY_{name.upper()}: {error}")
     faults += [f"GATEWAY_ORIGINS: {fault}" for text in settings.origins if (fault := _origin_fault(text))]
     for name in ("employees_url", "teams_url"):
         try:

@@ -13,7 +13,7 @@ def client_of(peer: str, forwarded: Iterable[bytes], trusted: Sequence[Network])
     ends the walk: what stands left of it was written by nobody we trust.
     """
     address = peer
-    if not trusted or not _within(address, trusted):
+    if not trusted or not within(address, trusted):
         return address
     for hop in reversed(b",".join(forwarded).decode("latin-1").split(",")):
         text = hop.strip()
@@ -21,7 +21,7 @@ def client_of(peer: str, forwarded: Iterable[bytes], trusted: Sequence[Network])
             address = str(ip_address(text))
         except ValueError:
             return address
-        if not _within(address, trusted):
+        if not within(address, trusted):
             return address
     return address
 
@@ -29,7 +29,7 @@ def client_of(peer: str, forwarded: Iterable[bytes], trusted: Sequence[Network])
 def scheme_of(scheme: str, peer: str, headers: Mapping[bytes, bytes], trusted: Sequence[Network]) -> str:
     """`http` or `https`: the connection's own, or what a trusted proxy says of its own client's."""
     told = headers.get(b"x-forwarded-proto")
-    if told in (b"http", b"https") and trusted and _within(peer, trusted):
+    if told in (b"http", b"https") and trusted and within(peer, trusted):
         return told.decode()
     return scheme
 
@@ -47,9 +47,12 @@ def counted_as(address: str) -> str:
     return str(parsed.ipv4_mapped or IPv6Network((int(parsed) >> 64 << 64, 64)))
 
 
-def _within(address: str, networks: Sequence[Network]) -> bool:
+def within(address: str, networks: Sequence[Network]) -> bool:
+    """Whether an address is in one of these networks; an IPv4 address that came by an IPv6 socket is one of IPv4."""
     try:
         parsed = ip_address(address)
     except ValueError:
         return False
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped:
+        parsed = parsed.ipv4_mapped
     return any(parsed in network for network in networks if network.version == parsed.version)
