@@ -46,7 +46,7 @@ def make_keys(place: Place) -> None:
 
 def key_pair(name: str) -> dict[str, str]:
     """The files of a new signing key: its private half, and the public one that others get."""
-    private, public = generate_key(f"{name}-{secrets.token_hex(4)}")
+    private, public = generate_key()
     return {f"{name}.private.json": private, f"{name}.public.json": public}
 
 

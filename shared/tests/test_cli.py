@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.cli import main
-from shared.identity import read_private_key, read_public_keys
+from shared.identity import Caller, Minter, Trust, Verifier, read_private_key, read_public_keys
 from shared.testing import notes
 
 
@@ -28,6 +28,17 @@ def test_a_wrong_setting_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: py
     monkeypatch.setenv("NOTES_PORT", "x")
     assert run("config") == 1
     assert capsys.readouterr().err.startswith("notes: NOTES_PORT: port: ")
+
+
+def test_keys_that_follow_one_another_can_be_told_apart(tmp_path: Path) -> None:
+    """As in a rotation: who verifies knows the old one and the new one."""
+    made = [tmp_path / "old", tmp_path / "new"]
+    assert [run("keys", str(folder)) for folder in made] == [0, 0]
+    known = [json.loads((folder / "notes.public.json").read_text("utf-8"))["keys"][0] for folder in made]
+    verifier = Verifier("notes", [Trust("gateway", json.dumps({"keys": known}))])
+    for folder in made:
+        minter = Minter("gateway", (folder / "notes.private.json").read_text("utf-8"))
+        assert verifier.verify(minter.mint(Caller("account:1", "ada", "viewer", "gateway"), "notes")).subject == "account:1"
 
 
 def test_keys_are_made_once_and_kept_private(tmp_path: Path) -> None:

@@ -184,3 +184,20 @@ def test_a_header_nested_without_end_is_refused_like_any_other() -> None:
     head = urlsafe_b64encode(b'{"x":' + b"[" * 2_900).decode()
     with pytest.raises(Unauthorized):
         verifier().verify(f"{head}.e.e")
+
+
+def test_a_key_is_called_by_its_thumbprint() -> None:
+    """RFC 7638; the key and its thumbprint are those of RFC 8037, appendix A."""
+    known: dict[str, str | list[str]] = {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+    assert OKPKey.import_key(known).thumbprint() == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+    private, public = generate_key()
+    key = read_private_key(private)
+    assert key.kid == key.thumbprint()
+    assert set(read_public_keys(public)) == {key.kid}
+
+
+def test_two_keys_of_one_kid_are_refused() -> None:
+    """One of them would have no say, and nobody would know which."""
+    first, second = (json.loads(generate_key("gateway-1")[1])["keys"] for _ in range(2))
+    with pytest.raises(KeyFault, match="same kid"):
+        read_public_keys(json.dumps({"keys": first + second}))

@@ -105,7 +105,7 @@ def _write_keys(name: str, directory: Path) -> int:
     private, public = directory / f"{name}.private.json", directory / f"{name}.public.json"
     if private.exists():
         return 0
-    texts = generate_key(f"{name}-1")
+    texts = generate_key()
     private.touch(mode=0o600)
     private.write_text(texts[0] + "\n", "utf-8")
     public.write_text(texts[1] + "\n", "utf-8")

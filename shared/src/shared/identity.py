@@ -167,12 +167,15 @@ class Minter:
 
 
 def read_public_keys(text: str) -> dict[str, OKPKey]:
-    """The keys of a JWKS by kid. KeyFault when there is none, or one that is no Ed25519 key with a kid."""
+    """The keys of a JWKS by kid. KeyFault when there is none, one that is no Ed25519 key with a kid, or two of one kid."""
     try:
         keys = [OKPKey.import_key(key) for key in msgspec.json.decode(text)["keys"]]
     except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise KeyFault("the keys are not a JSON Web Key Set") from error
-    return {str(key.kid): key for key in _checked(keys)}
+    by_kid = {str(key.kid): key for key in _checked(keys)}
+    if len(by_kid) != len(keys):
+        raise KeyFault("two keys have the same kid")
+    return by_kid
 
 
 def read_private_key(text: str) -> OKPKey:
@@ -186,9 +189,11 @@ def read_private_key(text: str) -> OKPKey:
     return _checked([key])[0]
 
 
-def generate_key(kid: str) -> tuple[str, str]:
-    """A new key: the private JWK and a JWKS with its public half, both as text."""
-    key = OKPKey.generate_key("Ed25519", {"kid": kid})
+def generate_key(kid: str | None = None) -> tuple[str, str]:
+    """A new key: the private JWK and a JWKS with its public half, both as text. Its kid is its thumbprint (RFC 7638), which no other key
+    has, unless one is given.
+    """
+    key = OKPKey.generate_key("Ed25519", None if kid is None else {"kid": kid}, auto_kid=kid is None)
     private = msgspec.json.format(msgspec.json.encode(key.as_dict(private=True)), indent=2)
     public = msgspec.json.format(msgspec.json.encode({"keys": [key.as_dict(private=False)]}), indent=2)
     return private.decode(), public.decode()
