@@ -21,6 +21,10 @@ HEAD_WITHIN: Final = 30.0
 """Seconds for a connection's first head to be complete, and for a later one that comes in pieces."""
 
 
+_BUSY: Final = float("inf")
+"""Since when a connection is idle that is not."""
+
+
 class HeadRefused(Exception):
     """Ends the parser's work on a request."""
 
@@ -34,6 +38,7 @@ class Protocol(HttpToolsProtocol):
         self._held = 0  # bytes of the present head, those of its first read not counted
         self._read = 0
         self._patience: asyncio.TimerHandle | None = None
+        self._idle_since = _BUSY
         self._refusal: Problem = BadRequest("this is no HTTP/1.1 request, or one that could be read in two ways")
 
     def connection_made(self, transport: Any) -> None:
@@ -43,9 +48,11 @@ class Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._be_calm()
         super().connection_lost(exc)
+        super()._unset_keepalive_if_required()
 
     def data_received(self, data: bytes) -> None:
         self._read = len(data)
+        self._idle_since = _BUSY
         super().data_received(data)
         if self._in_head and not self.transport.is_closing():
             self._await_more()
@@ -71,6 +78,30 @@ class Protocol(HttpToolsProtocol):
         ]:
             raise HeadRefused  # the parser takes for chunked whatever ends so, as `,chunked` or a second line
         super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """As uvicorn's, but that the timer of an idle connection is not made and taken away with each request: it looks, when it fires."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def timeout_keep_alive_handler(self) -> None:
+        self.timeout_keep_alive_task = None
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left <= 0:
+            super().timeout_keep_alive_handler()
+        elif self._idle_since != _BUSY:
+            self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
+
+    def _unset_keepalive_if_required(self) -> None:
+        """The timer stays, see `on_response_complete`."""
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         cycle.send = Answer(cycle)  # type: ignore[method-assign]  # the cycle gives it to the app as it is
