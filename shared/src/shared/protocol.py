@@ -191,21 +191,14 @@ class Answer:
 
 def _head_of(status: int, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, int | None, bool]:
     """The status line and the fields; the length that they announce; whether they say that the connection closes."""
-    parts = [STATUS_LINE[status]]
-    length: int | None = None
-    closes = False
-    for name, value in headers:
-        parts += (name, b": ", value, b"\r\n")
-        if name == b"content-length":
-            length = int(value)
-        elif name == b"transfer-encoding":
-            raise RuntimeError("a transfer coding is the server's own affair")
-        elif name == b"connection":
-            closes = b"close" in value.lower()
-    head = b"".join(parts)
+    head = STATUS_LINE[status] + b"\r\n".join((*map(b": ".join, headers), b""))
     if head.count(b"\n") != len(headers) + 1 or head.count(b"\r") != len(headers) + 1 or b"\0" in head:
         raise RuntimeError("a line break or NUL in a header")
-    return head, length, closes
+    fields = dict(headers)
+    if b"transfer-encoding" in fields:
+        raise RuntimeError("a transfer coding is the server's own affair")
+    length = fields.get(b"content-length")
+    return head, None if length is None else int(length), b"close" in fields.get(b"connection", b"").lower()
 
 
 def _too_large() -> Problem:
