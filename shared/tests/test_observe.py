@@ -40,7 +40,7 @@ async def run(
     edge = Edge(app, metrics=metrics, log=logger("notes", stream=stream), access_log=AccessLog("notes", stream), **options)
     scope = {"type": "http", "method": "GET", "path": path, "headers": list(headers), "client": ("192.0.2.9", 5), "http_version": "1.1"}
     await edge(scope, receive, send)
-    edge._access_log._flush()  # type: ignore[union-attr]  # instead of waiting for the loop to turn
+    edge._access_log.flush()  # type: ignore[union-attr]  # instead of waiting for it
     return sent, [json.loads(line) for line in stream.getvalue().split("\n") if line], metrics
 
 
