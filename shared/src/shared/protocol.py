@@ -6,6 +6,7 @@ writes an answer's head before it knows the body: two system calls, and two pack
 """
 
 import asyncio
+from functools import partial
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -34,6 +35,7 @@ class Protocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.app = partial(_answer_by, self.app)
         self._in_head = False
         self._held = 0  # bytes of the present head, those of its first read not counted
         self._read = 0
@@ -103,10 +105,6 @@ class Protocol(HttpToolsProtocol):
     def _unset_keepalive_if_required(self) -> None:
         """The timer stays, see `on_response_complete`."""
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        cycle.send = Answer(cycle)  # type: ignore[method-assign]  # the cycle gives it to the app as it is
-        super()._start_asgi_task(cycle, app)
-
     def send_400_response(self, msg: str) -> None:
         """Refuse what the parser could not read. An answer that has begun is left broken, so that its reader knows."""
         cycle: RequestResponseCycle | None = self.cycle
@@ -132,6 +130,12 @@ class Protocol(HttpToolsProtocol):
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
+
+
+def _answer_by(app: Any, scope: Any, receive: Any, send: Any) -> Any:
+    """Run an app whose answer is written by an Answer. The cycle must not hold that, which holds the cycle: each request would be left
+    for the garbage collector, which stopped everything for a hundred requests' time after each thousand."""
+    return app(scope, receive, Answer(send.__self__))
 
 
 class Answer:
