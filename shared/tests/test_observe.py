@@ -3,14 +3,18 @@
 import errno
 import io
 import json
+import sys
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from shared.edge import Edge
 from shared.errors import NotFound
 from shared.observe import AccessLog, Metrics, logger
 from shared.problems import send_problem
+from shared.testing.processes import Process
 
 
 class FullDisk(io.StringIO):
@@ -121,6 +125,19 @@ async def test_a_header_of_a_problem_is_on_its_answer() -> None:
 
     sent, _, _ = await run(refuse)
     assert (b"retry-after", b"1") in sent[0]["headers"]
+
+
+def test_a_service_that_is_told_to_end_writes_its_log_to_the_last_line(tmp_path: Path) -> None:
+    process = Process("notes", [sys.executable, "-m", "shared.testing.notes", "serve"], tmp_path)
+    process.env |= {"NOTES_OPEN": "true", "NOTES_PORT": str(process.port), "NOTES_LAME_DUCK": "0"}
+    process.start()
+    try:
+        process.wait_ready()
+        httpx.get(f"{process.url}/livez", headers={"X-Request-ID": "the-last"})
+        assert process.stop() == 0
+    finally:
+        process.kill()
+    assert process.log.read_text("utf-8").count('"request_id":"the-last"') == 1
 
 
 @pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])

@@ -167,13 +167,13 @@ async def test_a_connection_is_kept_for_its_time_from_the_last_answer_on() -> No
         connection.on_response_complete()
     assert loop.pending() == 1, "one timer, however many requests"
     loop.turn(75.0)
-    assert not transport.closed
+    assert not transport.is_closing()
     loop.now = 100.0
     connection.data_received(GET + b"\r\n")
     loop.turn(125.0)
-    assert not transport.closed, "a request is under way"
+    assert not transport.is_closing(), "a request is under way"
     connection.on_response_complete()
     loop.turn(200.0)
-    assert transport.closed
+    assert transport.is_closing()
     connection.connection_lost(None)
     assert loop.pending() == 0
