@@ -3,14 +3,18 @@
 import errno
 import io
 import json
+import sys
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from shared.edge import Edge
 from shared.errors import NotFound
 from shared.observe import AccessLog, Metrics, logger
 from shared.problems import send_problem
+from shared.testing.processes import Process
 
 
 class FullDisk(io.StringIO):
@@ -40,7 +44,7 @@ async def run(
     edge = Edge(app, metrics=metrics, log=logger("notes", stream=stream), access_log=AccessLog("notes", stream), **options)
     scope = {"type": "http", "method": "GET", "path": path, "headers": list(headers), "client": ("192.0.2.9", 5), "http_version": "1.1"}
     await edge(scope, receive, send)
-    edge._access_log._flush()  # type: ignore[union-attr]  # instead of waiting for the loop to turn
+    edge._access_log.flush()  # type: ignore[union-attr]  # instead of waiting for it
     return sent, [json.loads(line) for line in stream.getvalue().split("\n") if line], metrics
 
 
@@ -121,6 +125,19 @@ async def test_a_header_of_a_problem_is_on_its_answer() -> None:
 
     sent, _, _ = await run(refuse)
     assert (b"retry-after", b"1") in sent[0]["headers"]
+
+
+def test_a_service_that_is_told_to_end_writes_its_log_to_the_last_line(tmp_path: Path) -> None:
+    process = Process("notes", [sys.executable, "-m", "shared.testing.notes", "serve"], tmp_path)
+    process.env |= {"NOTES_OPEN": "true", "NOTES_PORT": str(process.port), "NOTES_LAME_DUCK": "0"}
+    process.start()
+    try:
+        process.wait_ready()
+        httpx.get(f"{process.url}/livez", headers={"X-Request-ID": "the-last"})
+        assert process.stop() == 0
+    finally:
+        process.kill()
+    assert process.log.read_text("utf-8").count('"request_id":"the-last"') == 1
 
 
 @pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])

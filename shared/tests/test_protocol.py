@@ -95,6 +95,10 @@ class Loop:
 
     def __init__(self) -> None:
         self.waiting: list[asyncio.TimerHandle] = []
+        self.now = 0.0
+
+    def time(self) -> float:
+        return self.now
 
     def call_later(self, delay: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
         self.waiting.append(asyncio.TimerHandle(delay, callback, (), asyncio.get_running_loop()))
@@ -103,18 +107,30 @@ class Loop:
     def pending(self) -> int:
         return sum(not timer.cancelled() for timer in self.waiting)
 
+    def turn(self, now: float) -> None:
+        """It is `now`, and those whose turn has come by then are called."""
+        self.now = now
+        waiting, self.waiting = self.waiting, []
+        for timer in waiting:
+            timer._run()
+
 
 class Transport(asyncio.Transport):
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return default
 
+    closed = False
+
     def is_closing(self) -> bool:
-        return False
+        return self.closed
 
     def close(self) -> None:
-        """Nothing is open."""
+        self.closed = True
 
     abort = close
+
+    def resume_reading(self) -> None:
+        """It never paused."""
 
 
 async def test_somebody_who_never_finishes_a_head_is_waited_for_only_so_long() -> None:
@@ -132,5 +148,32 @@ async def test_somebody_who_never_finishes_a_head_is_waited_for_only_so_long() -
     assert loop.pending() == 0, "the head is complete"
     connection.data_received(b"GET / HT")
     assert loop.pending() == 1, "and so for each that comes in pieces"
+    connection.connection_lost(None)
+    assert loop.pending() == 0
+
+
+async def test_a_connection_is_kept_for_its_time_from_the_last_answer_on() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        """Answers nothing."""
+
+    loop, transport = Loop(), Transport()
+    connection = Protocol(Config(app, log_config=None, timeout_keep_alive=75), ServerState(), {}, loop)
+    connection._start_asgi_task = lambda *_: None  # type: ignore[method-assign]  # no request is to run
+    connection.connection_made(transport)
+    for now in (0.0, 50.0):
+        loop.now = now
+        connection.data_received(GET + b"\r\n")
+        connection.cycle.response_complete = True
+        connection.on_response_complete()
+    assert loop.pending() == 1, "one timer, however many requests"
+    loop.turn(75.0)
+    assert not transport.is_closing()
+    loop.now = 100.0
+    connection.data_received(GET + b"\r\n")
+    loop.turn(125.0)
+    assert not transport.is_closing(), "a request is under way"
+    connection.on_response_complete()
+    loop.turn(200.0)
+    assert transport.is_closing()
     connection.connection_lost(None)
     assert loop.pending() == 0

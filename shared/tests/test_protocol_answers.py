@@ -1,6 +1,7 @@
 """How an answer reaches the wire: in one piece where it is one, and never so that two readers could read it differently."""
 
 import asyncio
+import gc
 from collections.abc import Sequence
 from typing import Any
 
@@ -119,3 +120,23 @@ async def test_an_answer_that_could_be_read_in_two_ways_is_not_given(messages: l
     told = b"".join(transport.written)
     assert told == b"" or told.startswith(b"HTTP/1.1 500 ")
     assert transport.ended
+
+
+async def test_no_request_leaves_anything_for_the_garbage_collector() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(start(LENGTH))
+        await send(part(b"body"))
+
+    state = ServerState()
+    protocol = Protocol(Config(app, log_config=None, access_log=False), state, {}, asyncio.get_running_loop())
+    protocol.connection_made(Transport())
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(100):
+            protocol.data_received(GET)
+            await asyncio.gather(*state.tasks)
+        assert gc.collect() < 100
+    finally:
+        gc.enable()
+    protocol.connection_lost(None)

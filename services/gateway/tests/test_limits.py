@@ -10,7 +10,7 @@ import pytest
 
 from gateway import create_app
 from gateway.edge.proxies import counted_as
-from gateway.limits import MOST, _Here
+from gateway.limits import MOST, _Here, _Rate
 from shared.operations import Limit
 from shared.testing.redis import RedisServer
 from shared.testing.serving import serving
@@ -206,14 +206,17 @@ async def test_without_redis_each_process_goes_on_counting(limited: Any, open_ho
     assert capfd.readouterr().err.count("redis does not answer: each process limits log-ins for itself") == 1
 
 
-async def test_what_is_counted_here_is_bounded_and_the_oldest_goes_first() -> None:
+def test_what_is_counted_here_is_bounded_and_the_oldest_goes_first() -> None:
     now = 0.0
-    counts = _Here(lambda: now)
+    counts, rate = _Here(lambda: now), _Rate("caller", 9, "requests")
+
+    def left(key: str) -> bytes:
+        return counts.take(rate, key)[1][1]
+
     for number in range(MOST + 10):
-        assert await counts.incr(f"key{number}", 60) == 1
+        assert left(f"key{number}") == b'"caller";r=8;t=60'
     assert len(counts._counts) == MOST
-    assert await counts.get("key9") == 0
-    assert await counts.get("key10") == 1
+    assert left("key10") == b'"caller";r=7;t=60'
+    assert left("key9") == b'"caller";r=8;t=60', "forgotten, and begun anew"
     now = 60.0
-    assert await counts.get("key10") == 0
-    assert await counts.incr("key10", 60) == 1
+    assert left("key11") == b'"caller";r=8;t=60'

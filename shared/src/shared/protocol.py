@@ -6,6 +6,7 @@ writes an answer's head before it knows the body: two system calls, and two pack
 """
 
 import asyncio
+from functools import partial
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -21,6 +22,10 @@ HEAD_WITHIN: Final = 30.0
 """Seconds for a connection's first head to be complete, and for a later one that comes in pieces."""
 
 
+_BUSY: Final = float("inf")
+"""Since when a connection is idle that is not."""
+
+
 class HeadRefused(Exception):
     """Ends the parser's work on a request."""
 
@@ -30,10 +35,12 @@ class Protocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.app = partial(_answer_by, self.app)
         self._in_head = False
         self._held = 0  # bytes of the present head, those of its first read not counted
         self._read = 0
         self._patience: asyncio.TimerHandle | None = None
+        self._idle_since = _BUSY
         self._refusal: Problem = BadRequest("this is no HTTP/1.1 request, or one that could be read in two ways")
 
     def connection_made(self, transport: Any) -> None:
@@ -43,9 +50,11 @@ class Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._be_calm()
         super().connection_lost(exc)
+        super()._unset_keepalive_if_required()
 
     def data_received(self, data: bytes) -> None:
         self._read = len(data)
+        self._idle_since = _BUSY
         super().data_received(data)
         if self._in_head and not self.transport.is_closing():
             self._await_more()
@@ -72,9 +81,29 @@ class Protocol(HttpToolsProtocol):
             raise HeadRefused  # the parser takes for chunked whatever ends so, as `,chunked` or a second line
         super().on_headers_complete()
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        cycle.send = Answer(cycle)  # type: ignore[method-assign]  # the cycle gives it to the app as it is
-        super()._start_asgi_task(cycle, app)
+    def on_response_complete(self) -> None:
+        """As uvicorn's, but that the timer of an idle connection is not made and taken away with each request: it looks, when it fires."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def timeout_keep_alive_handler(self) -> None:
+        self.timeout_keep_alive_task = None
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left <= 0:
+            super().timeout_keep_alive_handler()
+        elif self._idle_since != _BUSY:
+            self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
+
+    def _unset_keepalive_if_required(self) -> None:
+        """The timer stays, see `on_response_complete`."""
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what the parser could not read. An answer that has begun is left broken, so that its reader knows."""
@@ -101,6 +130,12 @@ class Protocol(HttpToolsProtocol):
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
+
+
+def _answer_by(app: Any, scope: Any, receive: Any, send: Any) -> Any:
+    """Run an app whose answer is written by an Answer. The cycle must not hold that, which holds the cycle: each request would be left
+    for the garbage collector, which stopped everything for a hundred requests' time after each thousand."""
+    return app(scope, receive, Answer(send.__self__))
 
 
 class Answer:
@@ -160,21 +195,14 @@ class Answer:
 
 def _head_of(status: int, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, int | None, bool]:
     """The status line and the fields; the length that they announce; whether they say that the connection closes."""
-    parts = [STATUS_LINE[status]]
-    length: int | None = None
-    closes = False
-    for name, value in headers:
-        parts += (name, b": ", value, b"\r\n")
-        if name == b"content-length":
-            length = int(value)
-        elif name == b"transfer-encoding":
-            raise RuntimeError("a transfer coding is the server's own affair")
-        elif name == b"connection":
-            closes = b"close" in value.lower()
-    head = b"".join(parts)
+    head = STATUS_LINE[status] + b"\r\n".join((*map(b": ".join, headers), b""))
     if head.count(b"\n") != len(headers) + 1 or head.count(b"\r") != len(headers) + 1 or b"\0" in head:
         raise RuntimeError("a line break or NUL in a header")
-    return head, length, closes
+    fields = dict(headers)
+    if b"transfer-encoding" in fields:
+        raise RuntimeError("a transfer coding is the server's own affair")
+    length = fields.get(b"content-length")
+    return head, None if length is None else int(length), b"close" in fields.get(b"connection", b"").lower()
 
 
 def _too_large() -> Problem:

@@ -231,11 +231,14 @@ def create_service(
 
 
 def _edge(app: Service, inner: Any, name: str, settings: ServiceSettings, limiter: Limiter | None) -> Edge:
+    access_log = AccessLog(name) if settings.access_log else None
+    if access_log is not None:
+        app.after_serving(access_log.close)
     return Edge(
         inner,
         metrics=app.extensions["metrics"],
         log=app.extensions["log"],
-        access_log=AccessLog(name) if settings.access_log else None,
+        access_log=access_log,
         timeout=settings.request_timeout_ms / 1000,
         loopback_only=settings.open,
         stopping=app.is_stopping,

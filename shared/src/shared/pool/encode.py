@@ -34,35 +34,32 @@ _known_names: set[bytes] = set()
 def encode_head(method: bytes, target: bytes, host: bytes, headers: Headers, body: Body, length: int | None) -> bytes:
     """The head, and the body where it is bytes. ValueError for what could be read as more than one head, or belongs to the pool.
 
-    `host` is the whole Host line; `length` that of a streamed body, None for one in chunks.
+    `host` is the whole Host line without its end; `length` that of a streamed body, None for one in chunks.
     """
     if method not in _METHODS:
         raise ValueError(f"not a method to send: {method!r}")
     if _TARGET.fullmatch(target) is None:
         raise ValueError(f"not a target to send: {target!r}")
-    parts = [method, b" ", target, b" HTTP/1.1\r\n", host]
-    for name, value in headers:
+    fields = list(headers)
+    for name, _ in fields:
         if name not in _known_names:
             _learn(name)
-        parts += (name, b": ", value, b"\r\n")
-    values = b"".join(parts[7::4])
-    if b"\n" in values or b"\r" in values or b"\0" in values:
-        raise ValueError("a line break or NUL in a header")
+    lines = [b"%b %b HTTP/1.1" % (method, target), host, *map(b": ".join, fields)]
     if body is not None:
-        parts.append(_framing(body, length))
+        lines.append(_framing(body, length))
     elif method in _EXPECTS_BODY:
-        parts.append(b"content-length: 0\r\n")
-    parts.append(b"\r\n")
-    if isinstance(body, bytes):
-        parts.append(body)
-    return b"".join(parts)
+        lines.append(b"content-length: 0")
+    head = b"\r\n".join((*lines, b"", b""))
+    if head.count(b"\n") != len(lines) + 1 or head.count(b"\r") != len(lines) + 1 or b"\0" in head:
+        raise ValueError("a line break or NUL in a header")
+    return head + body if isinstance(body, bytes) else head
 
 
 def _framing(body: Body, length: int | None) -> bytes:
     """The line that says where the body ends."""
     if isinstance(body, bytes):
-        return b"content-length: %d\r\n" % len(body)
-    return b"transfer-encoding: chunked\r\n" if length is None else b"content-length: %d\r\n" % length
+        return b"content-length: %d" % len(body)
+    return b"transfer-encoding: chunked" if length is None else b"content-length: %d" % length
 
 
 def _learn(name: bytes) -> None:

@@ -56,7 +56,7 @@ class Pool:
         self.wait_timeout = wait_timeout
         self._keep = idle
         self._max_head = max_head
-        self._host = b"host: %b\r\n" % self.origin.authority.encode("ascii")
+        self._host = b"host: %b" % self.origin.authority.encode("ascii")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._taken = 0
         self._idle: list[Connection] = []

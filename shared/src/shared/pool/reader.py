@@ -4,7 +4,7 @@ httptools (llhttp without leniencies) reads heads and chunks and refuses bare li
 length beside a transfer coding. It cannot say where a message ended, takes 0.9 and 2.0, any reason phrase, any
 transfer coding, and blank lines around a message: so a head is cut off before it is read, and a body of known length is counted
 here. The fields are collected without a Python call for each, which is a third of the whole cost; a head that this would distort
-(doubled names, capitals, blanks at the end of a value) is read once more the slow way.
+(doubled names, blanks at the end of a value) is read once more the slow way.
 """
 
 import re
@@ -138,9 +138,10 @@ class ResponseReader:
         self.status = self._parser.get_status_code()
         if len(fields) > MAX_FIELDS:
             raise ProtocolViolation("too many fields in the response's header section")
-        if len(fields) == head.count(b"\n") - 2 and b" \r" not in head and b"\t" not in head and b"".join(fields).islower():
-            self.headers = list(fields.items())
-            self._frame(fields)
+        read = fields if b"".join(fields).islower() else {name.lower(): value for name, value in fields.items()}
+        if len(read) == head.count(b"\n") - 2 and b" \r" not in head and b"\t" not in head:
+            self.headers = list(read.items())
+            self._frame(read)
         else:
             self.headers = _read_fields(head)
             self._frame(_once(self.headers))

@@ -86,7 +86,8 @@ class GatewayEdge:
             return
         exchange = exchange_of(scope)
         headers = exchange.headers
-        self._look_behind_proxies(scope, headers)
+        if self._policies.proxies:
+            self._look_behind_proxies(scope, headers)
         secured = _Secured(send, ENCRYPTED if scope["scheme"] == "https" else SECURITY)
         if b"origin" in headers:
             secured.headers = [*secured.headers, *readable(headers, self._policies.origins)]
@@ -101,14 +102,15 @@ class GatewayEdge:
             if route.upstream is None or grant is None:
                 await self._app(scope, receive, secured)
             else:
-                await self._forward(self._forwards[route.upstream], route, scope, receive, secured, grant.caller)
+                await self._forward(self._forwards[route.upstream], route, exchange, scope, receive, secured, grant.caller)
         except Problem as problem:
             if exchange.status:
                 raise
             await send_problem(problem, scope, secured)
 
-    async def _forward(self, forwarder: Forwarder, route: Route, scope: Any, receive: Any, secured: "_Secured", caller: Caller) -> None:
-        exchange = exchange_of(scope)
+    async def _forward(
+        self, forwarder: Forwarder, route: Route, exchange: Exchange, scope: Any, receive: Any, secured: "_Secured", caller: Caller
+    ) -> None:
         try:
             await forwarder(
                 scope,
@@ -188,7 +190,7 @@ class GatewayEdge:
         if known is not None:
             return known
         if not credentials.met(shown):
-            await self._limits.look(address)
+            self._limits.look(address)
         try:
             async with asyncio.timeout(CHECK):
                 return await credentials.check(shown)
@@ -198,7 +200,7 @@ class GatewayEdge:
     def _look_behind_proxies(self, scope: Any, headers: Headers) -> None:
         """Put the client's own address and scheme into the scope, when a trusted proxy tells them."""
         proxies = self._policies.proxies
-        if proxies and scope["client"]:
+        if scope["client"]:
             peer = scope["client"][0]
             scope["scheme"] = scheme_of(scope["scheme"], peer, headers, proxies)
             forwarded = (value for name, value in scope["headers"] if name == b"x-forwarded-for")

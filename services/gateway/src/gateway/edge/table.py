@@ -70,6 +70,9 @@ class Table:
         found = self._shapes.get(path)
         if found is not None:
             return found
+        start, _, last = path.rpartition(b"/")
+        if len(last) < len(MAX_ID) and last.isdigit() and (found := self._shapes.get(b"%b/%b" % (start, _NUMBER))) is not None:
+            return found
         parts = path.split(b"/")
         for place, part in enumerate(parts):
             if part.isdigit():
