@@ -6,10 +6,12 @@ writes an answer's head before it knows the body: two system calls, and two pack
 """
 
 import asyncio
+from functools import partial
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from shared.door import Door
 from shared.errors import BadRequest, Problem, problem_of_status
 from shared.exchange import Exchange
 from shared.json import encode
@@ -30,6 +32,7 @@ class Protocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._first = True
         self._in_head = False
         self._held = 0  # bytes of the present head, those of its first read not counted
         self._read = 0
@@ -73,8 +76,28 @@ class Protocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        door: Door | None = getattr(self.config.app, "door", None)
+        first, self._first = self._first, False
+        if door is None:
+            self._begin(cycle, app)
+        elif (refusal := door.refusal(cycle.scope, first)) is not None:
+            self._turn_away(cycle, refusal)
+        elif first:
+            door.begin_first(partial(self._begin, cycle, app))
+        else:
+            self._begin(cycle, app)
+
+    def _begin(self, cycle: RequestResponseCycle, app: Any) -> None:
         cycle.send = Answer(cycle)  # type: ignore[method-assign]  # the cycle gives it to the app as it is
         super()._start_asgi_task(cycle, app)
+
+    def _turn_away(self, cycle: RequestResponseCycle, refusal: bytes) -> None:
+        """Answer without the app; a body that follows is read, and dropped."""
+        cycle.response_started = cycle.response_complete = True
+        self.transport.write(refusal)
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what the parser could not read. An answer that has begun is left broken, so that its reader knows."""

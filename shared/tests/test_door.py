@@ -1,0 +1,152 @@
+"""Whom a process turns away at its door, and who is served one after the other."""
+
+import asyncio
+import json
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from shared.door import FIRST, TURN, Door
+from shared.testing.processes import Process
+
+GET = b"GET /v1/notes HTTP/1.1\r\nHost: localhost\r\n\r\n"
+LIVE = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+HEAD = b"HEAD /v1/notes HTTP/1.1\r\nHost: localhost\r\n\r\n"
+POST = b"POST /v1/notes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
+MANY = 3 * TURN
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    process = Process("notes", [sys.executable, "-m", "shared.testing.notes", "serve"], tmp_path_factory.mktemp("door"))
+    process.env |= {"NOTES_OPEN": "true", "NOTES_PORT": str(process.port)}
+    process.start()
+    process.wait_ready()
+    yield process
+    process.kill()
+
+
+@pytest.fixture
+def clients(server: Process) -> Iterator[list[socket.socket]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 30)) for _ in range(MANY)]
+
+
+def answer(client: socket.socket, *, head_only: bool = False) -> tuple[int, dict[str, str], bytes]:
+    """The next answer on a connection."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        piece = client.recv(65_536)
+        assert piece, "the connection was closed"
+        data += piece
+    head, _, body = data.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    fields = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    while not head_only and len(body) < int(fields["content-length"]):
+        body += client.recv(65_536)
+    return int(first.split()[1]), fields, body
+
+
+def asked(clients: list[socket.socket], request: bytes) -> list[tuple[int, dict[str, str], bytes]]:
+    for client in clients:
+        client.sendall(request)
+    return [answer(client, head_only=request.startswith(b"HEAD")) for client in clients]
+
+
+def test_of_what_arrives_while_the_loop_stands_still_no_more_is_begun_than_fits_into_a_turn(
+    server: Process, clients: list[socket.socket]
+) -> None:
+    for client in clients:
+        assert asked([client], GET)[0][0] == 200
+    with server.frozen():
+        for client in clients:
+            client.sendall(GET)
+    found = [answer(client) for client in clients]
+    served = sum(status == 200 for status, _, _ in found)
+    assert TURN <= served < MANY
+    refused = [(fields, body) for status, fields, body in found if status == 503]
+    assert len(refused) == MANY - served
+    for fields, body in refused:
+        document = json.loads(body)
+        assert (fields["retry-after"], fields["x-load-shed"], document["type"]) == ("1", "1", "urn:roster:problem:overloaded")
+        assert fields["x-request-id"] == document["request_id"]
+    assert {status for client in clients for status, _, _ in asked([client], GET)} == {200}, "a turn later it is forgotten"
+    clients[0].sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert f"requests_turned_away_total {len(refused)}.0" in answer(clients[0])[2].decode()
+
+
+def test_probes_are_answered_whatever_comes(server: Process, clients: list[socket.socket]) -> None:
+    for client in clients:
+        asked([client], LIVE)
+    with server.frozen():
+        for client in clients:
+            client.sendall(LIVE)
+    assert {answer(client)[0] for client in clients} == {200}
+
+
+def test_a_thousand_who_come_at_the_same_time_are_served_one_after_the_other(server: Process, clients: list[socket.socket]) -> None:
+    with server.frozen():
+        for client in clients:
+            client.sendall(GET)
+    assert {answer(client)[0] for client in clients} == {200}, "connections are taken no faster than their requests are begun"
+
+
+def test_who_is_refused_keeps_the_connection_and_the_body_is_dropped(server: Process, clients: list[socket.socket]) -> None:
+    for client in clients:
+        asked([client], GET)
+    with server.frozen():
+        for client in clients:
+            client.sendall(POST + b'{"no": 1}')
+    assert 503 in {answer(client)[0] for client in clients}
+    for client in clients:
+        client.sendall(GET)
+        assert answer(client)[0] in (200, 503)
+    with server.frozen():
+        for client in clients:
+            client.sendall(HEAD)
+    heads = [answer(client, head_only=True) for client in clients]
+    assert {status for status, _, _ in heads} >= {503}
+    assert not any(body for _, _, body in heads)
+
+
+def door(**settings: Any) -> Door:
+    return Door(lambda *told: None, lambda: False, ("/livez",), **settings)
+
+
+async def test_first_requests_begin_a_few_in_a_turn_in_order_of_arrival() -> None:
+    tested = door()
+    begun: list[int] = []
+    scope = {"method": "GET", "path": "/", "headers": []}
+    for number in range(3 * FIRST + 1):
+        assert tested.refusal(scope, True) is None
+        tested.begin_first(lambda number=number: begun.append(number))  # type: ignore[misc]  # each keeps its own
+    counts = [len(begun)]
+    for _ in range(5):
+        await asyncio.sleep(0)
+        counts.append(len(begun))
+    assert counts[:5] == [FIRST, 2 * FIRST, 3 * FIRST, 3 * FIRST + 1, 3 * FIRST + 1]
+    assert begun == list(range(3 * FIRST + 1))
+    assert tested.refusal(scope, True) is None
+    tested.begin_first(lambda: begun.append(-1))
+    assert begun[-1] == -1, "nobody waits any more"
+
+
+async def test_those_who_wait_take_no_place_of_those_who_were_there_and_are_bounded() -> None:
+    tested = door(turn=20)
+    scope = {"method": "GET", "path": "/", "headers": []}
+    let_in = 0
+    for _ in range(100):
+        if tested.refusal(scope, True) is None:
+            let_in += 1
+            tested.begin_first(lambda: None)
+    assert let_in == FIRST + 20
+    assert [tested.refusal(scope, False) is None for _ in range(21)] == [True] * 20 + [False]
+
+
+async def test_who_leaves_is_told_so_by_the_app() -> None:
+    tested = Door(lambda *told: None, lambda: True, (), turn=0)
+    assert tested.refusal({"method": "GET", "path": "/", "headers": []}, False) is None
