@@ -4,8 +4,8 @@ An event loop first takes in all that has arrived, and then goes on with what it
 usual way, each turn is longer than the one before, and answers that are ready wait behind new requests, without any policy to see it.
 So only `TURN` requests are begun in a turn of the loop. The others get an answer that was written beforehand.
 
-Of requests that are the first of their connection only `FIRST` are begun in a turn, and the others wait for the next: a thousand who
-come at the same time are served one after the other, and who was there before is served in between.
+Of connections that have sent nothing before only `FIRST` are listened to in a turn, and the others wait, unread, for the next: a thousand
+who come at the same time are served one after the other, and who was there before is served in between.
 """
 
 import asyncio
@@ -72,27 +72,23 @@ class Door:
         self._waiting: deque[Callable[[], None]] = deque()
         self._busy = Refusal(Overloaded("Too many requests came at the same time."), fields)
 
-    def refusal(self, scope: Any, first: bool) -> bytes | None:
-        """The bytes of the answer to who is turned away, None for who is let in. Called by the event loop, once a request; `first` of its
-        connection, and then to be begun by `begin_first`.
-        """
-        if not self._in_turn:
-            self._in_turn = True
-            asyncio.get_running_loop().call_soon(self._begin_turn)
-        if not first:
-            self._begun += 1
-        too_many = len(self._waiting) >= self._turn if first else self._begun > self._turn
-        if not too_many or scope["path"] in self._always or self._stopping():
+    def refusal(self, scope: Any) -> bytes | None:
+        """The bytes of the answer to who is turned away, None for who is let in. Called by the event loop, once a request."""
+        self._count_turn()
+        self._begun += 1
+        if self._begun <= self._turn or scope["path"] in self._always or self._stopping():
             return None
         return self.turn_away(scope, self._busy)
 
-    def begin_first(self, begin: Callable[[], None]) -> None:
-        """Begin it now, or when it is its turn."""
+    def begin_first(self, begin: Callable[[], None]) -> bool:
+        """Begin with a connection's first bytes: now, which is True, or when it is their turn."""
+        self._count_turn()
         if self._first < FIRST and not self._waiting:
             self._first += 1
             begin()
-        else:
-            self._waiting.append(begin)
+            return True
+        self._waiting.append(begin)
+        return False
 
     def turn_away(self, scope: Any, refusal: Refusal, operation: str = "") -> bytes:
         """The bytes of this refusal; counted."""
@@ -104,11 +100,16 @@ class Door:
         """What prometheus_client calls on a scrape."""
         yield CounterMetricFamily("requests_turned_away", "Requests refused before anything was done for them.", value=self.turned_away)
 
+    def _count_turn(self) -> None:
+        if not self._in_turn:
+            self._in_turn = True
+            asyncio.get_running_loop().call_soon(self._begin_turn)
+
     def _begin_turn(self) -> None:
+        self._in_turn = False
         self._begun = 0
         self._first = min(FIRST, len(self._waiting))
+        if self._first:
+            self._count_turn()
         for _ in range(self._first):
             self._waiting.popleft()()
-        self._in_turn = self._first > 0
-        if self._in_turn:
-            asyncio.get_running_loop().call_soon(self._begin_turn)

@@ -32,6 +32,7 @@ class Protocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._door: Door | None = getattr(self.config.app, "door", None)
         self._first = True
         self._in_head = False
         self._held = 0  # bytes of the present head, those of its first read not counted
@@ -48,6 +49,18 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        first, self._first = self._first, False
+        if self._door is None or not first:
+            self._read_on(data)
+        elif not self._door.begin_first(partial(self._read_first, data)):
+            self.transport.pause_reading()
+
+    def _read_first(self, data: bytes) -> None:
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
+            self._read_on(data)
+
+    def _read_on(self, data: bytes) -> None:
         self._read = len(data)
         super().data_received(data)
         if self._in_head and not self.transport.is_closing():
@@ -76,18 +89,10 @@ class Protocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        door: Door | None = getattr(self.config.app, "door", None)
-        first, self._first = self._first, False
-        if door is None:
-            self._begin(cycle, app)
-        elif (refusal := door.refusal(cycle.scope, first)) is not None:
+        refusal = None if self._door is None else self._door.refusal(cycle.scope)
+        if refusal is not None:
             self._turn_away(cycle, refusal)
-        elif first:
-            door.begin_first(partial(self._begin, cycle, app))
-        else:
-            self._begin(cycle, app)
-
-    def _begin(self, cycle: RequestResponseCycle, app: Any) -> None:
+            return
         cycle.send = Answer(cycle)  # type: ignore[method-assign]  # the cycle gives it to the app as it is
         super()._start_asgi_task(cycle, app)
 

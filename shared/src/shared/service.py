@@ -217,11 +217,11 @@ def create_service(
     app = Service(name)
     app.config.update(MAX_CONTENT_LENGTH=settings.max_body, BODY_TIMEOUT=None, RESPONSE_TIMEOUT=None)
     app.session_interface = session_interface or NoSessions()  # type: ignore[assignment]  # Quart narrows it to its default
-    app.max_upload = settings.max_upload
-    app.identify = identify or _identify_by(name, settings, trusts, log)
+    app.max_upload, app.identify = settings.max_upload, identify or _identify_by(name, settings, trusts, log)
     app.extensions.update(log=log, metrics=metrics, settings=settings)
     app.door = door(metrics.observe, app.is_stopping, PROBES)
-    for figures in filter(None, (app.door, limiter)):
+    collectors: list[Any] = [app.door, *filter(None, [limiter])]
+    for figures in collectors:
         metrics.registry.register(figures)
     problems.install(app, log)
     for blueprint in (*blueprints, health_blueprint(checks or {}, metrics if settings.metrics else None, details)):

@@ -42,7 +42,7 @@ def door(settings: Settings, calls: dict[str, Calls], told: Told) -> GatewayDoor
 def ask(door: GatewayDoor, method: str, target: str, *headers: tuple[bytes, bytes]) -> bytes | None:
     path, _, query = target.partition("?")
     scope = {"method": method, "path": path, "raw_path": path.encode(), "query_string": query.encode(), "headers": list(headers)}
-    return door.refusal(scope, False)
+    return door.refusal(scope)
 
 
 async def test_reads_of_a_service_in_trouble_are_refused_without_asking_who_it_is(door: GatewayDoor, told: Told) -> None:

@@ -21,8 +21,8 @@ class GatewayDoor(Door):
         self._limits = {name: found.requests.limit for name, found in calls.items()}
         self._too_many = {name: Refusal(too_many(name), SECURITY) for name in calls}
 
-    def refusal(self, scope: Any, first: bool) -> bytes | None:
-        found = super().refusal(scope, first)
+    def refusal(self, scope: Any) -> bytes | None:
+        found = super().refusal(scope)
         if found is not None:
             return found
         for name, limit in self._limits.items():
