@@ -1,20 +1,24 @@
-"""An open-loop load: each request begins at its time, whatever has become of those before it, and its time counts from then."""
+"""An open-loop load: each request begins at its time, whatever has become of those before it.
+
+It runs in a process of its own. What that is late with a request is told apart from what the request takes.
+"""
 
 import asyncio
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Sequence
+from functools import partial
+from multiprocessing.synchronize import Event
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
 import msgspec
-import uvloop
 
 from shared.pool import Pool, PoolError
+from tools.faults.apart import Apart
 from tools.faults.scene import Broken
 
-TURN: Final = 0.002
+TURN: Final = 0.001
 """Seconds between two looks at which requests are due."""
 PATIENCE: Final = 15.0
 """Seconds that a request may take."""
@@ -32,67 +36,86 @@ class Request(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """What one request came to. `at` is when it was due (`time.monotonic()`), `seconds` what it took from then."""
+    """What one request came to. `at` is when it was due (`time.monotonic()`), `late` how long after that it began, `seconds` what it took
+    from then, a connection of its own included.
+    """
 
     number: int
     at: float
     seconds: float
     status: int
     error: str
+    late: float = 0.0
 
 
 Ask = Callable[[int], Request]
-"""The request number n."""
+"""The request number n; can be pickled."""
 
 
 class Load:
-    """`rate` requests a second from a thread of its own while the block lasts, and for `most` seconds at most; then `samples` has them."""
+    """`rate` requests a second while the block lasts, and for `most` seconds at most; then `samples` has them, in the order of `at`.
 
-    def __init__(self, url: str, rate: float, ask: Ask, *, connections: int = 500, most: float = 300.0, patience: float = PATIENCE) -> None:
+    `kept` connections are open before the first of them, as those of clients who have been here for a while.
+    """
+
+    def __init__(
+        self, url: str, rate: float, ask: Ask, *, connections: int = 500, most: float = 300.0, patience: float = PATIENCE, kept: int = 0
+    ) -> None:
         self.samples: list[Sample] = []
-        self._url, self._rate, self._ask = url, rate, ask
-        self._connections, self._most, self._patience = connections, most, patience
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=lambda: uvloop.run(self._run()), name="load", daemon=True)
+        self._told = (url, rate, ask, connections, most, patience, kept)
+        self._apart: Apart[list[Sample]]
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._apart = Apart(_load, *self._told)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._stop.set()
-        self._thread.join(PATIENCE * 2)
-        self.samples.sort(key=lambda sample: sample.at)
+        self.samples = self._apart.result(PATIENCE * 4)
 
-    async def _run(self) -> None:
-        pool = Pool(self._url, size=self._connections, connect_timeout=PATIENCE, wait_timeout=PATIENCE)
-        begun, number = time.monotonic(), 0
-        tasks: set[asyncio.Task[None]] = set()
-        while not self._stop.is_set() and (now := time.monotonic()) < begun + self._most:
-            while number < (now - begun) * self._rate:
-                task = asyncio.create_task(self._send(pool, number, begun + number / self._rate))
-                tasks.add(task)
-                task.add_done_callback(tasks.discard)
-                number += 1
-            await asyncio.sleep(TURN)
-        if tasks:
-            await asyncio.wait(tasks, timeout=PATIENCE)
-        await pool.aclose()
 
-    async def _send(self, pool: Pool, number: int, at: float) -> None:
-        status, error = await send(pool, self._ask(number), self._patience)
-        self.samples.append(Sample(number, at, time.monotonic() - at, status, error))
+def in_turn(requests: Sequence[Request]) -> Ask:
+    """These, and from the beginning again."""
+    return partial(_in_turn, requests)
+
+
+def _in_turn(requests: Sequence[Request], number: int) -> Request:
+    return requests[number % len(requests)]
+
+
+async def _load(stop: Event, url: str, rate: float, ask: Ask, connections: int, most: float, patience: float, kept: int) -> list[Sample]:
+    pool = Pool(url, size=connections, connect_timeout=PATIENCE, wait_timeout=PATIENCE)
+    samples: list[Sample] = []
+    await asyncio.gather(*(send(pool, ask(number), patience) for number in range(kept)))
+
+    async def ask_for(number: int, at: float) -> None:
+        begun = time.monotonic()
+        status, error = await send(pool, ask(number), patience)
+        samples.append(Sample(number, at, time.monotonic() - begun, status, error, begun - at))
+
+    begun, number = time.monotonic(), 0
+    tasks: set[asyncio.Task[None]] = set()
+    while not stop.is_set() and (now := time.monotonic()) < begun + most:
+        while number < (now - begun) * rate:
+            task = asyncio.create_task(ask_for(number, begun + number / rate))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+            number += 1
+        await asyncio.sleep(TURN)
+    if tasks:
+        await asyncio.wait(tasks, timeout=PATIENCE)
+    await pool.aclose()
+    return sorted(samples, key=lambda sample: sample.at)
 
 
 async def send(pool: Pool, request: Request, patience: float = PATIENCE) -> tuple[int, str]:
-    """The status of an answer that came whole within `patience` seconds, or LOST and why."""
+    """The status of an answer that came whole within `patience` seconds, or LOST; and of what is no success, why."""
     try:
         deadline = asyncio.get_running_loop().time() + patience
         response = await pool.request(request.method, request.target, request.headers, request.body, deadline=deadline)
-        await response.read()
+        body = await response.read()
     except PoolError as error:
         return LOST, f"{type(error).__name__}: {error}"
-    return response.status, ""
+    return response.status, "" if response.status < 400 else body[:200].decode("utf-8", "replace")
 
 
 async def all_at_once(url: str, requests: Sequence[Request]) -> list[int]:
@@ -102,6 +125,12 @@ async def all_at_once(url: str, requests: Sequence[Request]) -> list[int]:
         return [status for status, _ in await asyncio.gather(*(send(pool, request) for request in requests))]
     finally:
         await pool.aclose()
+
+
+async def all_at_once_when_told(told: Event, url: str, requests: Sequence[Request]) -> list[int]:
+    """The same, for `Apart`: everything is ready when it begins."""
+    await asyncio.to_thread(told.wait)
+    return await all_at_once(url, requests)
 
 
 async def closed(url: str, connections: int, seconds: float, request: Request) -> int:
@@ -148,9 +177,18 @@ def failures(samples: Iterable[Sample], *, besides: Container[int] = SLOW) -> in
 
 
 def percentile(samples: Iterable[Sample], share: float) -> float:
-    """Seconds; nan for none."""
-    times = sorted(sample.seconds for sample in samples)
-    return times[min(len(times) - 1, int(len(times) * share))] if times else float("nan")
+    """Of what they took, in seconds; nan for none."""
+    return _percentile((sample.seconds for sample in samples), share)
+
+
+def lateness(samples: Iterable[Sample], share: float) -> float:
+    """Of how late the load began them."""
+    return _percentile((sample.late for sample in samples), share)
+
+
+def _percentile(times: Iterable[float], share: float) -> float:
+    found = sorted(times)
+    return found[min(len(found) - 1, int(len(found) * share))] if found else float("nan")
 
 
 def statuses(found: Iterable[int]) -> str:

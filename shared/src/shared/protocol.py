@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from shared.door import Door
 from shared.errors import BadRequest, Problem, problem_of_status
 from shared.exchange import Exchange
 from shared.json import encode
@@ -36,6 +37,8 @@ class Protocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.app = partial(_answer_by, self.app)
+        self._door: Door | None = getattr(self.config.app, "door", None)
+        self._first = True
         self._in_head = False
         self._held = 0  # bytes of the present head, those of its first read not counted
         self._read = 0
@@ -53,6 +56,18 @@ class Protocol(HttpToolsProtocol):
         super()._unset_keepalive_if_required()
 
     def data_received(self, data: bytes) -> None:
+        first, self._first = self._first, False
+        if self._door is None or not first:
+            self._read_on(data)
+        elif not self._door.begin_first(partial(self._read_first, data)):
+            self.transport.pause_reading()
+
+    def _read_first(self, data: bytes) -> None:
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
+            self._read_on(data)
+
+    def _read_on(self, data: bytes) -> None:
         self._read = len(data)
         self._idle_since = _BUSY
         super().data_received(data)
@@ -104,6 +119,24 @@ class Protocol(HttpToolsProtocol):
 
     def _unset_keepalive_if_required(self) -> None:
         """The timer stays, see `on_response_complete`."""
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        refusal = None if self._door is None else self._door.refusal(cycle.scope)
+        if refusal is None:
+            super()._start_asgi_task(cycle, app)
+        else:
+            self._turn_away(cycle, refusal)
+
+    def _turn_away(self, cycle: RequestResponseCycle, refusal: bytes) -> None:
+        """Answer without the app; a body that follows is read, and dropped."""
+        cycle.response_started = cycle.response_complete = True
+        self.transport.write(refusal)
+        if not cycle.keep_alive:
+            self.transport.close()
+        if self.pipeline:  # a thousand that came together are no thousand calls within each other
+            self.loop.call_soon(self.on_response_complete)
+        else:
+            self.on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what the parser could not read. An answer that has begun is left broken, so that its reader knows."""

@@ -17,6 +17,7 @@ from typing import Any
 
 import uvicorn
 
+from shared.accepting import Acceptor
 from shared.config import ServiceSettings
 from shared.observe import route_standard_logging
 from shared.pool import SERVER_KEEP_ALIVE
@@ -77,7 +78,9 @@ class _Server(uvicorn.Server):
         self._words.setLevel(logging.CRITICAL)  # a failed start is told in one line, by the one who called
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets=sockets)
+        await super().startup(sockets=[])
+        if self.started:
+            self.servers = [self._acceptor(sock) for sock in sockets or ()]
         self._words.setLevel(logging.WARNING)
         if self.started and sockets:
             settle()
@@ -85,6 +88,12 @@ class _Server(uvicorn.Server):
             if self._ready_fd is not None:
                 os.write(self._ready_fd, b"ready\n")
                 os.close(self._ready_fd)
+
+    def _acceptor(self, sock: socket.socket) -> Any:
+        def connection() -> Protocol:
+            return Protocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+
+        return Acceptor(sock, connection, self.server_state.connections, self.config.ssl, BACKLOG)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         self._app.stopping = True

@@ -4,7 +4,7 @@ A complete service is `shared/tests/tiny_service.py`; `shared/tests/test_service
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import cache, partial
 from math import ceil
 from typing import Any, cast
@@ -21,6 +21,7 @@ from shared.bodies import StrictRequest, UploadStream, check_coding, check_conte
 from shared.config import ServiceSettings, SettingsError
 from shared.context import timeline
 from shared.db import Reader
+from shared.door import Door
 from shared.edge import Edge
 from shared.errors import Forbidden, NotFound
 from shared.exchange import exchange_of
@@ -36,6 +37,7 @@ from shared.shedding import Kind, Limiter
 
 Identify = Callable[[Request], Caller]
 Middleware = Callable[[Any], Any]  # takes an ASGI app, gives one
+MakeDoor = Callable[[Callable[[str, str, int, float], None], Callable[[], bool], Container[str]], Door]
 
 
 class NoSessions(SessionInterface):
@@ -68,6 +70,7 @@ class Service(Quart):
     identify: Identify
     max_upload: int
     stopping = False
+    door: Door
 
     def __init__(self, name: str) -> None:
         super().__init__(name, static_folder=None, template_folder=None)
@@ -195,6 +198,7 @@ def create_service(
     contract: Contract | None = None,
     longest: float | None = None,
     limiter: Limiter | None = None,
+    door: MakeDoor = Door,
     log: Any = None,
 ) -> Service:
     """The app of a service. `checks` are asked by /readyz (name → coroutine function that raises when not ready);
@@ -203,22 +207,23 @@ def create_service(
     Callers come from bearer assertions for the audience `name`, signed by a key of `settings.identity_keys` or of `trusts`;
     `identify` replaces that. `middleware` stands between the edge and Quart; `endpoints` are those that it answers, for `GET /`.
     `contract` is what the OpenAPI document says beyond the operations. `longest` is how many seconds a caller may ask for
-    (default: `settings.request_timeout_ms`); `limiter` decides who is taken on.
+    (default: `settings.request_timeout_ms`); `limiter` decides who is taken on, `door` who is not
+    even looked at.
     Raises SettingsError when there are no keys and the service is not open, or when a stop would cut requests off.
     The app's logger is at `app.extensions["log"]`, its figures at `app.extensions["metrics"]`,
     and `app.extensions["openapi"]()` is its document.
     """
     _check_graceful(settings, longest or settings.request_timeout_ms / 1000)
-    log = log or logger(name, settings.log_level)
+    log, metrics = log or logger(name, settings.log_level), Metrics()
     app = Service(name)
     app.config.update(MAX_CONTENT_LENGTH=settings.max_body, BODY_TIMEOUT=None, RESPONSE_TIMEOUT=None)
     app.session_interface = session_interface or NoSessions()  # type: ignore[assignment]  # Quart narrows it to its default
-    app.max_upload = settings.max_upload
-    app.identify = identify or _identify_by(name, settings, trusts, log)
-    metrics = Metrics()
-    if limiter is not None:
-        metrics.registry.register(limiter)
+    app.max_upload, app.identify = settings.max_upload, identify or _identify_by(name, settings, trusts, log)
     app.extensions.update(log=log, metrics=metrics, settings=settings)
+    app.door = door(metrics.observe, app.is_stopping, PROBES)
+    collectors: list[Any] = [app.door, *filter(None, [limiter])]
+    for figures in collectors:
+        metrics.registry.register(figures)
     problems.install(app, log)
     for blueprint in (*blueprints, health_blueprint(checks or {}, metrics if settings.metrics else None, details, inside)):
         app.register_blueprint(blueprint)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from shared.testing.processes import Process
 from shared.testing.proxy import Down, Fault, Latency, Proxy, Way
-from tools.faults.load import Load, get
+from tools.faults.load import Load, get, in_turn
 from tools.faults.modes.stage import Stage
 
 HTML = b"<html>It works!</html>"
@@ -99,7 +99,7 @@ def overloaded(stage: Stage) -> None:
     stage.roster.gateway.env["GATEWAY_UPSTREAM_REQUESTS"] = str(PLACES)
     stage.begin()
     slowly = stage.employees.fault(Latency(TAKES), "answers")
-    with slowly, Load(stage.roster.gateway.url, 3 * PLACES / TAKES, lambda number: get("/v1/employees/1", stage.cookie)):
+    with slowly, Load(stage.roster.gateway.url, 3 * PLACES / TAKES, in_turn([get("/v1/employees/1", stage.cookie)])):
         stage.say(f"GATEWAY_UPSTREAM_REQUESTS={PLACES}, each answer of employees takes {TAKES:g} s, and three times as many requests come")
         stage.curl("/v1/employees/1", 503, tries=30)
         stage.curl("/v1/teams/1", 200)

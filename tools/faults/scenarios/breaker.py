@@ -4,7 +4,7 @@ import time
 
 from shared.testing.proxy import Down, Proxy
 from tools.faults.directory import await_well, fill
-from tools.faults.load import Load, failures, get, percentile, statuses
+from tools.faults.load import Load, failures, get, in_turn, percentile, statuses
 from tools.faults.scene import Figure, Scene
 
 RATE = 100.0
@@ -20,7 +20,7 @@ def run(scene: Scene) -> Figure:
     proxy = scene.stack.enter_context(Proxy(roster.employees.port))
     roster.gateway.env["GATEWAY_EMPLOYEES_URL"] = proxy.url
     cookie = fill(roster)
-    with proxy.fault(Down()), Load(roster.gateway.url, RATE, lambda number: get("/v1/employees/1", cookie)) as load:
+    with proxy.fault(Down()), Load(roster.gateway.url, RATE, in_turn([get("/v1/employees/1", cookie)])) as load:
         time.sleep(OPENS)
         opened = time.monotonic()
         time.sleep(LASTS)

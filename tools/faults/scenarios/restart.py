@@ -1,15 +1,17 @@
 """Restarts of each service under load, by the supervisor of `make run`: nobody is refused, and no write happens twice."""
 
 import time
+from functools import partial
 
 import httpx
 
 from tools.faults.directory import bring_in
-from tools.faults.load import Ask, Load, Request, Sample, failures, get, percentile, post, statuses
+from tools.faults.load import Load, Request, Sample, failures, get, percentile, post, statuses
 from tools.faults.scene import Broken, Figure, Scene
 from tools.faults.supervised import Supervised
 
 SERVICES = ("employees", "teams", "gateway")
+READS = ("/v1/employees/1", "/v1/teams/1", "/v1/employees/1?expand=teams", "/v1/employees?limit=5")
 WRITES = 5
 """One request of so many is a write."""
 
@@ -19,7 +21,7 @@ def run(scene: Scene) -> Figure:
     cookie = roster.log_in()
     bring_in(roster.url, cookie)
     begun = time.monotonic()
-    with Load(roster.url, scene.scale.rate, asks(cookie), most=1_800) as load:
+    with Load(roster.url, scene.scale.rate, partial(_ask, cookie), most=1_800) as load:
         for _ in range(scene.scale.restarts):
             for service in SERVICES:
                 roster.restart(service)
@@ -35,16 +37,11 @@ def run(scene: Scene) -> Figure:
     return Figure(line, reached=not failed and not refused)
 
 
-def asks(cookie: str) -> Ask:
+def _ask(cookie: str, number: int) -> Request:
     """Reads of both services, forwarded and joined, and writes; each write has a name and an idempotency key of its own."""
-    reads = ("/v1/employees/1", "/v1/teams/1", "/v1/employees/1?expand=teams", "/v1/employees?limit=5")
-
-    def ask(number: int) -> Request:
-        if number % WRITES == 0:
-            return post("/v1/employees", cookie, {"username": f"load{number}", "email": f"load{number}@roster.example"}, f"load-{number}")
-        return get(reads[number % WRITES - 1], cookie)
-
-    return ask
+    if number % WRITES == 0:
+        return post("/v1/employees", cookie, {"username": f"load{number}", "email": f"load{number}@roster.example"}, f"load-{number}")
+    return get(READS[number % WRITES - 1], cookie)
 
 
 def _check_stored(url: str, cookie: str, posts: list[Sample]) -> None:

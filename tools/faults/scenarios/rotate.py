@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 
 from tools.faults.directory import bring_in
-from tools.faults.load import Load, failures, get, percentile, statuses
+from tools.faults.load import Load, failures, get, in_turn, percentile, statuses
 from tools.faults.scene import Broken, Figure, Scene
 from tools.faults.supervised import Supervised
 from tools.secrets import rotate_session_keys, rotate_signing_key
@@ -18,36 +18,35 @@ PAUSE = 1.0
 
 def run(scene: Scene) -> Figure:
     roster = scene.stack.enter_context(Supervised(scene, {}))
-    cookies = [roster.log_in()]
-    bring_in(roster.url, cookies[0])
-    with Load(roster.url, RATE, lambda number: get(TARGETS[number % len(TARGETS)], cookies[-1]), most=900) as load:
+    cookie = roster.log_in()
+    bring_in(roster.url, cookie)
+    keys = Path(roster.place.key("session"))
+    keys.rename(keys.with_name("gateway.session-keys"))  # the name that it has in a deployment, where the command looks for it
+    keys.symlink_to("gateway.session-keys")
+    with _load(roster, cookie) as before:
         time.sleep(PAUSE)
-        _rotate_session_keys(roster, cookies)
+        for _ in range(2):
+            rotate_session_keys(keys.parent)
+            roster.restart("gateway")
+    with _load(roster, roster.log_in()) as after:  # before the last step everybody logs in again
+        rotate_session_keys(keys.parent)
+        roster.restart("gateway")
         _rotate_signing_key(roster, "gateway", takers=("employees", "teams"))
         _rotate_signing_key(roster, "teams", takers=("employees",))
         time.sleep(PAUSE)
-    failed = failures(load.samples, besides={504})
-    if (status := httpx.get(f"{roster.url}/v1/session", headers={"Cookie": cookies[0]}, timeout=30).status_code) != 401:
+    samples = before.samples + after.samples
+    failed = failures(samples, besides={504})
+    if (status := httpx.get(f"{roster.url}/v1/session", headers={"Cookie": cookie}, timeout=30).status_code) != 401:
         raise Broken(f"a cookie of a key that was removed is answered with {status}")
     line = (
-        f"session keys and both signing keys rotated under {RATE:.0f} requests/s: {statuses(sample.status for sample in load.samples)}, "
-        f"{failed} failed, p99 {percentile(load.samples, 0.99) * 1e3:,.0f} ms; a cookie of the removed key is a 401"
+        f"session keys and both signing keys rotated under {RATE:.0f} requests/s: {statuses(sample.status for sample in samples)}, "
+        f"{failed} failed, p99 {percentile(samples, 0.99) * 1e3:,.0f} ms; a cookie of the removed key is a 401"
     )
     return Figure(line, reached=not failed)
 
 
-def _rotate_session_keys(roster: Supervised, cookies: list[str]) -> None:
-    """Between the second step and the last one everybody logs in again."""
-    keys = Path(roster.place.key("session"))
-    keys.rename(keys.with_name("gateway.session-keys"))  # the name that it has in a deployment, where the command looks for it
-    keys.symlink_to("gateway.session-keys")
-    for _ in range(2):
-        rotate_session_keys(keys.parent)
-        roster.restart("gateway")
-    cookies.append(roster.log_in())
-    time.sleep(PAUSE)  # until the last request with the old one is answered
-    rotate_session_keys(keys.parent)
-    roster.restart("gateway")
+def _load(roster: Supervised, cookie: str) -> Load:
+    return Load(roster.url, RATE, in_turn([get(target, cookie) for target in TARGETS]), most=900)
 
 
 def _rotate_signing_key(roster: Supervised, signer: str, takers: tuple[str, ...]) -> None:

@@ -10,7 +10,7 @@ from typing import Self
 from shared.testing.memory import Growth
 from shared.testing.rest import Rest
 from tools.faults.directory import fill
-from tools.faults.load import Load, Sample, failures, get, ms, percentile
+from tools.faults.load import Load, Sample, failures, get, in_turn, ms, percentile
 from tools.faults.scene import Figure, Scene
 
 RATE = 50.0
@@ -47,7 +47,7 @@ def run(scene: Scene) -> Figure:
 
 
 def _others(url: str, cookie: str, seconds: float) -> list[Sample]:
-    with Load(url, RATE, lambda number: get(f"/v1/employees/{number % 100 + 1}", cookie)) as load:
+    with Load(url, RATE, in_turn([get(f"/v1/employees/{number}", cookie) for number in range(1, 101)])) as load:
         time.sleep(seconds)
     return load.samples
 

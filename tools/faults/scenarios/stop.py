@@ -1,7 +1,7 @@
 """A service that is stopped (SIGSTOP): the others answer in time, and all is well soon after it goes on."""
 
 import time
-from collections.abc import Callable
+from functools import partial
 
 from tools.faults.directory import fill
 from tools.faults.load import Load, Request, Sample, failures, get, ms, percentile, post, statuses
@@ -18,7 +18,7 @@ KINDS = ("employees", "teams", "both", "write")
 def run(scene: Scene) -> Figure:
     roster = scene.roster()
     cookie = fill(roster)
-    with Load(roster.gateway.url, RATE, _ask(cookie)) as load:
+    with Load(roster.gateway.url, RATE, partial(_ask, cookie)) as load:
         time.sleep(1)
         with roster.employees.frozen():
             stopped = time.monotonic()
@@ -43,19 +43,15 @@ def well_after(samples: list[Sample], since: float) -> float:
     return max((sample.at - since for sample in samples if not 200 <= sample.status < 300), default=0.0)
 
 
-def _ask(cookie: str) -> Callable[[int], Request]:
+def _ask(cookie: str, number: int) -> Request:
     """In turn: a read of employees, one of teams, one of teams that wants employees for a part, and a write."""
-
-    def ask(number: int) -> Request:
-        match KINDS[number % len(KINDS)]:
-            case "employees":
-                return get("/v1/employees/1", cookie)
-            case "teams":
-                return get("/v1/teams/1", cookie)
-            case "both":
-                return get("/v1/teams/1?expand=members", cookie)
-            case _:
-                name = f"new{number}"
-                return post("/v1/employees", cookie, {"username": name, "email": f"{name}@roster.example"})
-
-    return ask
+    match KINDS[number % len(KINDS)]:
+        case "employees":
+            return get("/v1/employees/1", cookie)
+        case "teams":
+            return get("/v1/teams/1", cookie)
+        case "both":
+            return get("/v1/teams/1?expand=members", cookie)
+        case _:
+            name = f"new{number}"
+            return post("/v1/employees", cookie, {"username": name, "email": f"{name}@roster.example"})

@@ -18,7 +18,7 @@ from gateway.clients.provider import Provider
 from gateway.config import Settings
 from gateway.contract import CONTRACT
 from gateway.credentials import ISSUER, SCOPE_KEY, Grant
-from gateway.edge import CHECK, MOST, GatewayEdge, Policies, Route, Table, own_routes, routes_of
+from gateway.edge import CHECK, MOST, GatewayDoor, GatewayEdge, Policies, Route, Table, own_routes, routes_of
 from gateway.edge.proxies import Network, within
 from gateway.errors import NotLoggedIn
 from gateway.follower import StaffFollower
@@ -79,6 +79,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
         contract=CONTRACT,
         endpoints=[_listed(upstream, rule) for upstream, rule in public_rules()],
         longest=MOST,
+        door=partial(GatewayDoor, calls, edge),
         log=log,
     )
     _harden_cookie(app)

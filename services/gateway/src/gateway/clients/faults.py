@@ -41,12 +41,17 @@ def problem_of(service: str, error: PoolError) -> Problem:
         detail = f"The {service} service has failed too often, and is left alone for a moment."
         return ServiceUnavailable(detail, retry_after=error.retry_after, service=service)
     if isinstance(error, Full | PoolTimeout):
-        return Overloaded(f"Too many requests to the {service} service are under way.", service=service)
+        return too_many(service)
     if isinstance(error, ReadTimeout):
         return UpstreamTimeout(f"The {service} service did not answer in time.", service=service)
     if isinstance(error, ConnectFailed | PoolClosed) or not error.sent:
         return ServiceUnavailable(f"The {service} service can't be asked now.", service=service)
     return BadGateway(f"The {service} service gave no answer that can be passed on.", service=service)
+
+
+def too_many(service: str) -> Overloaded:
+    """The Problem of who finds no place on the way to a service."""
+    return Overloaded(f"Too many requests to the {service} service are under way.", service=service)
 
 
 def failure(service: str, error: httpx.HTTPError) -> Problem:

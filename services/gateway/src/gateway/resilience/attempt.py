@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.resilience.breaker import Breaker, Outcome
 from gateway.resilience.refusals import BreakerOpen
+from shared.exchange import current
 from shared.pool import ConnectFailed, ConnectionLost, PoolError, ProtocolViolation, ReadTimeout, Response
 from shared.shedding import SHED
 
@@ -20,15 +21,16 @@ class Attempt:
     Making one raises BreakerOpen, and gives the place back.
     """
 
-    __slots__ = ("_began", "_breaker", "_failing", "_lane", "_settled", "_ticket")
+    __slots__ = ("_alone", "_began", "_breaker", "_lane", "_settled", "_ticket")
 
     def __init__(self, lane: "Lane", breaker: Breaker) -> None:
         try:
             self._ticket = breaker.admit(probe=lane.probes)
         except BreakerOpen:
-            lane.bulkhead.leave()
+            lane.leave(breaker)
             raise
         self._lane = lane
+        self._alone = lane.limit.busy <= 1
         self._breaker = breaker
         self._settled = False
         self._began = time.monotonic()
@@ -36,7 +38,7 @@ class Attempt:
     def failed(self, error: BaseException) -> None:
         """There is no answer."""
         self._settle(self._outcome_of(error))
-        self._lane.bulkhead.leave()
+        self._lane.leave(self._breaker)
 
     def follow(self, response: Response) -> None:
         """The head of the answer is here, the rest may still come. A failing status decides, and of what may last for minutes any."""
@@ -45,10 +47,13 @@ class Attempt:
             if SHED in response.headers:  # the service is well, and says that it has enough to do
                 self._lane.calls.retries.failed()
                 self._settle(Outcome.NOTHING)
+                self._lane.limit.crowded()
             else:
                 self._settle(Outcome.FAILURE)
         elif not self._lane.probes:
             self._settle(Outcome.SUCCESS)
+        elif self._breaker is self._lane.calls.reads and (exchange := current.get()) is not None:
+            self._lane.limit.answered(exchange.operation, time.monotonic() - self._began, self._alone)
         if response.ended:
             self._end(None)
         else:
@@ -57,7 +62,7 @@ class Attempt:
     def _end(self, error: PoolError | None) -> None:
         if not self._settled:
             self._settle(Outcome.SUCCESS if error is None else self._outcome_of(error))
-        self._lane.bulkhead.leave()
+        self._lane.leave(self._breaker)
 
     def _settle(self, outcome: Outcome) -> None:
         self._settled = True

@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable
 from typing import Final, Literal
 
+from gateway.resilience.adaptive import AdaptiveLimit
 from gateway.resilience.attempt import Attempt
 from gateway.resilience.breaker import Breaker
 from gateway.resilience.bulkhead import Bulkhead
+from gateway.resilience.refusals import Full
 from gateway.resilience.retries import AGAIN, AGAIN_WHEN_TOLD, SAFE, RetryBudget, backoff, repeatable
 from shared.pool import Body, ConnectFailed, ConnectionLost, Origin, Pool, PoolError, ReadTimeout, Response
 
@@ -38,7 +40,7 @@ LaneName = Literal["requests", "transfers", "feeds"]
 class Calls:
     """One service. `pool` has a connection for each of so many `requests` and `transfers`; feeds have a pool of their own.
 
-    `respected` see RESPECTED; `clock` (seconds) is the breakers'.
+    `respected` see RESPECTED; `clock` (seconds) is the breakers' and the limits'.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Calls:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.pools = (pool, feeds)
+        self.clock = clock
         self.reads = Breaker(clock)
         self.writes = Breaker(clock)
         self.retries = RetryBudget()
@@ -77,6 +80,8 @@ class Lane:
     def __init__(self, calls: Calls, pool: Pool, bulkhead: Bulkhead, *, probes: bool = True) -> None:
         self.calls = calls
         self.bulkhead = bulkhead
+        self.limit = AdaptiveLimit(bulkhead.size, clock=calls.clock)
+        """Of reads."""
         self.probes = probes
         self.origin: Origin = pool.origin
         self._request = pool.request
@@ -161,8 +166,7 @@ class Lane:
         fresh: bool = False,
     ) -> Response:
         breaker = self.calls.reads if method in SAFE else self.calls.writes
-        if not self.bulkhead.try_enter():
-            await self._wait(breaker, until)
+        await self._enter(breaker, until)
         attempt = Attempt(self, breaker)
         try:
             if until is not None:
@@ -177,11 +181,30 @@ class Lane:
         attempt.follow(response)
         return response
 
-    async def _wait(self, breaker: Breaker, until: float | None) -> None:
-        """Take a place when one comes free. Raises Refused."""
-        breaker.check()
-        left = WAIT if until is None else WAIT_SHARE * (until - time.monotonic())
-        await self.bulkhead.enter(min(WAIT, left))
+    async def _enter(self, breaker: Breaker, until: float | None) -> None:
+        """Take a place, when one comes free; `leave` gives it back. Raises Refused."""
+        read = breaker is self.calls.reads
+        if read and not self.limit.enter():
+            self.limit.turned_away()
+            raise Full
+        if self.bulkhead.try_enter():
+            return
+        if read:
+            self.limit.crowded()
+        try:
+            breaker.check()
+            left = WAIT if until is None else WAIT_SHARE * (until - time.monotonic())
+            await self.bulkhead.enter(min(WAIT, left))
+        except BaseException:
+            if read:
+                self.limit.leave()
+            raise
+
+    def leave(self, breaker: Breaker) -> None:
+        """Give the place of a request back, whose breaker this is."""
+        if breaker is self.calls.reads:
+            self.limit.leave()
+        self.bulkhead.leave()
 
 
 def _pause_after_error(error: PoolError) -> float | None:

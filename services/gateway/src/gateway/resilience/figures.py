@@ -19,6 +19,7 @@ class Figures:
         opened = CounterMetricFamily("upstream_breaker_opened", "How often a breaker has opened.", labels=("service", "kind"))
         again = CounterMetricFamily("upstream_retries", "Requests that were sent a second time.", labels=("service", "reason"))
         busy = GaugeMetricFamily("upstream_requests_in_flight", "Requests under way to a service.", labels=("service", "lane"))
+        limits = GaugeMetricFamily("upstream_reads_limit", "Reads that may be under way to a service.", labels=("service",))
         refused = CounterMetricFamily("upstream_refused", "Requests that were not sent.", labels=("service", "reason"))
         for service, calls in self._calls.items():
             for kind, breaker in (("read", calls.reads), ("write", calls.writes)):
@@ -30,5 +31,7 @@ class Figures:
                 busy.add_metric((service, lane), found.bulkhead.busy)
             refused.add_metric((service, "breaker"), calls.reads.refused + calls.writes.refused)
             refused.add_metric((service, "bulkhead"), sum(lane.bulkhead.refused for lane in calls.lanes.values()))
+            limits.add_metric((service,), calls.requests.limit.limit)
+            refused.add_metric((service, "limit"), calls.requests.limit.refused)
             refused.add_metric((service, "retry-budget"), calls.retries.refused)
-        yield from (state, opened, again, busy, refused)
+        yield from (state, opened, again, busy, limits, refused)
