@@ -207,8 +207,7 @@ def create_service(
     Callers come from bearer assertions for the audience `name`, signed by a key of `settings.identity_keys` or of `trusts`;
     `identify` replaces that. `middleware` stands between the edge and Quart; `endpoints` are those that it answers, for `GET /`.
     `contract` is what the OpenAPI document says beyond the operations. `longest` is how many seconds a caller may ask for
-    (default: `settings.request_timeout_ms`); `limiter` decides who is taken on, `door` who is not
-    even looked at.
+    (default: `settings.request_timeout_ms`); `limiter` decides who is taken on, `door` who is not even looked at.
     Raises SettingsError when there are no keys and the service is not open, or when a stop would cut requests off.
     The app's logger is at `app.extensions["log"]`, its figures at `app.extensions["metrics"]`,
     and `app.extensions["openapi"]()` is its document.
@@ -219,28 +218,27 @@ def create_service(
     app.config.update(MAX_CONTENT_LENGTH=settings.max_body, BODY_TIMEOUT=None, RESPONSE_TIMEOUT=None)
     app.session_interface = session_interface or NoSessions()  # type: ignore[assignment]  # Quart narrows it to its default
     app.max_upload, app.identify = settings.max_upload, identify or _identify_by(name, settings, trusts, log)
-    app.extensions.update(log=log, metrics=metrics, settings=settings)
+    document = cache(lambda: make_document(app, name, version, description, contract))
+    app.extensions.update(log=log, metrics=metrics, settings=settings, openapi=document)
     app.door = door(metrics.observe, app.is_stopping, PROBES)
-    collectors: list[Any] = [app.door, *filter(None, [limiter])]
-    for figures in collectors:
-        metrics.registry.register(figures)
+    metrics.registry.register(app.door)
+    if limiter is not None:
+        metrics.registry.register(limiter)
     problems.install(app, log)
     for blueprint in (*blueprints, health_blueprint(checks or {}, metrics if settings.metrics else None, details, inside)):
         app.register_blueprint(blueprint)
     app.register_blueprint(home_blueprint(name, version, description, endpoints, docs=settings.docs))
-    app.extensions["openapi"] = cache(lambda: make_document(app, name, version, description, contract))
     app.adopt_operations()
-    inner = middleware(app.asgi_app) if middleware else app.asgi_app
-    app.asgi_app = _edge(app, inner, name, settings, limiter)  # type: ignore[method-assign]  # Quart's documented way to put middleware in front
+    app.asgi_app = _edge(app, middleware, name, settings, limiter)  # type: ignore[method-assign]  # as Quart's documentation has it
     return app
 
 
-def _edge(app: Service, inner: Any, name: str, settings: ServiceSettings, limiter: Limiter | None) -> Edge:
+def _edge(app: Service, middleware: Middleware | None, name: str, settings: ServiceSettings, limiter: Limiter | None) -> Edge:
     access_log = AccessLog(name) if settings.access_log else None
     if access_log is not None:
         app.after_serving(access_log.close)
     return Edge(
-        inner,
+        middleware(app.asgi_app) if middleware else app.asgi_app,
         metrics=app.extensions["metrics"],
         log=app.extensions["log"],
         access_log=access_log,

@@ -42,7 +42,7 @@ class Settings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields
     """Networks from which /metrics, and the details of /readyz, may be read."""
     origins: tuple[str, ...] = ()
     admin_password_file: str = "var/admin-password"  # noqa: S105 - a path
-    pool_size: Annotated[int, Meta(ge=1, le=1_000)] = 80
+    pool_size: Annotated[int, Meta(ge=1, le=1_000)] = 144
     feed_streams: Annotated[int, Meta(ge=1, le=100_000)] = 1_000
     """How many readers one process streams changes to at a time."""
     nats_url: str = ""
@@ -122,9 +122,9 @@ def _key_faults(settings: Settings) -> list[str]:
 
 
 def _limit_faults(settings: Settings) -> list[str]:
-    needed = settings.upstream_requests + settings.upstream_transfers
+    needed = 2 * settings.upstream_requests + settings.upstream_transfers
     if settings.pool_size < needed:
-        return [f"GATEWAY_POOL_SIZE: at least {needed} are needed: a connection for each of the requests and transfers under way"]
+        return [f"GATEWAY_POOL_SIZE: at least {needed} are needed: a connection for each of the reads, writes and transfers under way"]
     return []
 
 

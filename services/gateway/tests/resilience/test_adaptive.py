@@ -124,11 +124,11 @@ async def test_reads_are_refused_at_once_and_writes_are_not(servers: RawServers,
     limit = calls.requests.limit
     limit.limit = 2.0
     asking = [asyncio.create_task(ask(calls, method)) for method in [b"GET"] * 2 + [b"POST"] * 5]
-    await until(lambda: calls.requests.bulkhead.busy == 7)
+    await until(lambda: calls.requests.busy == 7)
     with pytest.raises(Full):
         await ask(calls)
-    assert (limit.busy, limit.refused, calls.requests.bulkhead.busy) == (2, 1, 7)
+    assert (limit.busy, limit.refused, calls.requests.busy) == (2, 1, 7)
     for task in asking:
         task.cancel()
     await asyncio.wait(asking)
-    assert (limit.busy, calls.requests.bulkhead.busy) == (0, 0)
+    assert (limit.busy, calls.requests.busy) == (0, 0)

@@ -73,12 +73,12 @@ async def test_a_thousand_clients_who_leave_change_nothing(servers: RawServers, 
     calls = to(await servers.start(silent), requests=50)
     for _ in range(20):
         asked = [asyncio.create_task(ask(calls)) for _ in range(50)]
-        await until(lambda: calls.requests.bulkhead.busy == 50)
+        await until(lambda: calls.requests.busy == 50)
         for task in asked:
             task.cancel()
         await asyncio.wait(asked)
     assert calls.reads.state is State.CLOSED
-    assert (calls.requests.bulkhead.busy, calls.reads.failed, calls.retries.tokens) == (0, 0, 10.0)
+    assert (calls.requests.busy, calls.reads.failed, calls.retries.tokens) == (0, 0, 10.0)
 
 
 async def test_a_caller_in_a_hurry_says_nothing_about_the_service(servers: RawServers, to: Any, ask: Any) -> None:
@@ -92,7 +92,7 @@ async def test_a_caller_in_a_hurry_says_nothing_about_the_service(servers: RawSe
 async def test_what_our_own_limits_refuse_says_nothing_about_the_service(servers: RawServers, to: Any, ask: Any) -> None:
     calls = to(await servers.start(silent), requests=1)
     holder = asyncio.create_task(ask(calls))
-    await until(lambda: calls.requests.bulkhead.busy == 1)
+    await until(lambda: calls.requests.busy == 1)
     for _ in range(30):
         with pytest.raises(Full):
             await ask(calls, seconds=0.05)

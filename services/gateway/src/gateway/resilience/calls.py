@@ -38,7 +38,7 @@ LaneName = Literal["requests", "transfers", "feeds"]
 
 
 class Calls:
-    """One service. `pool` has a connection for each of so many `requests` and `transfers`; feeds have a pool of their own.
+    """One service. `pool` has a connection for each of so many `requests` of either kind and `transfers`; feeds have a pool of their own.
 
     `respected` see RESPECTED; `clock` (seconds) is the breakers' and the limits'.
     """
@@ -61,7 +61,7 @@ class Calls:
         self.resent = 0
         """Requests that were sent again because their kept connection was just being closed."""
         self.respected = respected
-        self.requests = Lane(self, pool, Bulkhead(requests))
+        self.requests = Lane(self, pool, Bulkhead(requests), Bulkhead(requests))
         self.lanes: dict[LaneName, Lane] = {
             "requests": self.requests,
             "transfers": Lane(self, pool, Bulkhead(transfers), probes=False),
@@ -75,16 +75,30 @@ class Calls:
 
 
 class Lane:
-    """The way of one kind of request to a service. With `probes`, an answer tells whether the service is well again."""
+    """The way of one kind of request to a service. With `probes`, an answer tells whether the service is well again.
 
-    def __init__(self, calls: Calls, pool: Pool, bulkhead: Bulkhead, *, probes: bool = True) -> None:
+    Writes have places of their own where `writes` gives them: a disk that stands still takes no reads with it.
+    """
+
+    def __init__(self, calls: Calls, pool: Pool, reads: Bulkhead, writes: Bulkhead | None = None, *, probes: bool = True) -> None:
         self.calls = calls
-        self.bulkhead = bulkhead
-        self.limit = AdaptiveLimit(bulkhead.size, clock=calls.clock)
+        self.places = {calls.reads: reads, calls.writes: writes or reads}
+        """By their breaker."""
+        self.limit = AdaptiveLimit(reads.size, clock=calls.clock)
         """Of reads."""
         self.probes = probes
         self.origin: Origin = pool.origin
         self._request = pool.request
+
+    @property
+    def busy(self) -> int:
+        """Requests under way."""
+        return sum(found.busy for found in set(self.places.values()))
+
+    @property
+    def refused(self) -> int:
+        """Requests that got no place."""
+        return sum(found.refused for found in set(self.places.values()))
 
     async def request(
         self,
@@ -129,7 +143,7 @@ class Lane:
 
     def _share(self, deadline: float) -> float:
         """Until when the first try may last: a second one is only planned for when it would be allowed."""
-        if not self.calls.retries.allows(self.bulkhead.busy):
+        if not self.calls.retries.allows(self.busy):
             return deadline
         now = time.monotonic()
         return min(deadline, now + max(TRY_LEAST, TRY_SHARE * (deadline - now)))
@@ -142,7 +156,7 @@ class Lane:
         if pause == 0.0:
             calls.resent += 1
             return True
-        if not calls.retries.allows(self.bulkhead.busy):
+        if not calls.retries.allows(self.busy):
             calls.retries.refused += 1
             return False
         calls.retries.under_way += 1
@@ -187,14 +201,15 @@ class Lane:
         if read and not self.limit.enter():
             self.limit.turned_away()
             raise Full
-        if self.bulkhead.try_enter():
+        places = self.places[breaker]
+        if places.try_enter():
             return
         if read:
             self.limit.crowded()
         try:
             breaker.check()
             left = WAIT if until is None else WAIT_SHARE * (until - time.monotonic())
-            await self.bulkhead.enter(min(WAIT, left))
+            await places.enter(min(WAIT, left))
         except BaseException:
             if read:
                 self.limit.leave()
@@ -204,7 +219,7 @@ class Lane:
         """Give the place of a request back, whose breaker this is."""
         if breaker is self.calls.reads:
             self.limit.leave()
-        self.bulkhead.leave()
+        self.places[breaker].leave()
 
 
 def _pause_after_error(error: PoolError) -> float | None:

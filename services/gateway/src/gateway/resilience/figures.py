@@ -28,9 +28,9 @@ class Figures:
             again.add_metric((service, "failed"), calls.retries.made)
             again.add_metric((service, "stale"), calls.resent)
             for lane, found in calls.lanes.items():
-                busy.add_metric((service, lane), found.bulkhead.busy)
+                busy.add_metric((service, lane), found.busy)
             refused.add_metric((service, "breaker"), calls.reads.refused + calls.writes.refused)
-            refused.add_metric((service, "bulkhead"), sum(lane.bulkhead.refused for lane in calls.lanes.values()))
+            refused.add_metric((service, "bulkhead"), sum(lane.refused for lane in calls.lanes.values()))
             limits.add_metric((service,), calls.requests.limit.limit)
             refused.add_metric((service, "limit"), calls.requests.limit.refused)
             refused.add_metric((service, "retry-budget"), calls.retries.refused)
