@@ -10,7 +10,7 @@ import pytest
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from shared.protocol import MAX_HEAD, Protocol
+from shared.protocol import MAX_HEAD, MOST_LINGERING, Protocol
 from shared.testing.processes import Process
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
@@ -177,3 +177,30 @@ async def test_a_connection_is_kept_for_its_time_from_the_last_answer_on() -> No
     assert transport.is_closing()
     connection.connection_lost(None)
     assert loop.pending() == 0
+
+
+async def test_a_refusal_is_read_by_who_is_still_sending(server: Process) -> None:
+    """Closed at once, a socket with bytes unread is reset, and the answer is lost."""
+    for _ in range(20):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(GET + b"X: " + CHUNK * 12)  # more than is read at once
+        await writer.drain()
+        assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 431")
+        writer.write(CHUNK)
+        await writer.drain()
+        assert b"request-header-fields-too-large" in await reader.read(), "and then it is closed"
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_who_goes_on_sending_is_not_listened_to_for_ever(server: Process) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+
+    async def send() -> None:
+        for _ in range(100 * MOST_LINGERING // len(CHUNK)):
+            writer.write(CHUNK)
+            await writer.drain()
+
+    with pytest.raises((ConnectionResetError, BrokenPipeError)):
+        await send()
+    writer.transport.abort()

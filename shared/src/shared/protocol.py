@@ -22,6 +22,10 @@ MAX_HEAD: Final = 64 * 1024
 HEAD_WITHIN: Final = 30.0
 """Seconds for a connection's first head to be complete, and for a later one that comes in pieces."""
 
+LINGER: Final = 2.0
+MOST_LINGERING: Final = 1024 * 1024
+"""Seconds and bytes for which somebody who was refused is still listened to."""
+
 
 _BUSY: Final = float("inf")
 """Since when a connection is idle that is not."""
@@ -44,6 +48,7 @@ class Protocol(HttpToolsProtocol):
         self._read = 0
         self._patience: asyncio.TimerHandle | None = None
         self._idle_since = _BUSY
+        self._lingering: int | None = None  # bytes that came since it was refused
         self._refusal: Problem = BadRequest("this is no HTTP/1.1 request, or one that could be read in two ways")
 
     def connection_made(self, transport: Any) -> None:
@@ -68,10 +73,15 @@ class Protocol(HttpToolsProtocol):
             self._read_on(data)
 
     def _read_on(self, data: bytes) -> None:
+        if self._lingering is not None:
+            self._lingering += len(data)
+            if self._lingering > MOST_LINGERING:
+                self.transport.close()
+            return
         self._read = len(data)
         self._idle_since = _BUSY
         super().data_received(data)
-        if self._in_head and not self.transport.is_closing():
+        if self._in_head and not self._is_ending():
             self._await_more()
 
     def on_message_begin(self) -> None:
@@ -145,7 +155,21 @@ class Protocol(HttpToolsProtocol):
             request_id = Exchange().request_id
             self.logger.warning("request %s refused: %s", request_id, self._refusal.detail)
             self.transport.write(_bytes_of(self._refusal, request_id))
-        self.transport.close()
+        if (cycle is None or cycle.response_complete) and self.transport.can_write_eof():
+            self._linger()
+        else:
+            self.transport.close()
+
+    def _linger(self) -> None:
+        """Close what is written, and go on reading for a moment: a socket that is closed with bytes unread is reset, and the answer may be
+        lost with it before its reader has it (RFC 9112, section 9.6)."""
+        self._lingering = 0
+        self._be_calm()
+        self.transport.write_eof()
+        self._patience = self.loop.call_later(LINGER, self.transport.close)
+
+    def _is_ending(self) -> bool:
+        return self._lingering is not None or self.transport.is_closing()
 
     def _size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
