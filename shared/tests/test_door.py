@@ -4,8 +4,8 @@ import asyncio
 import json
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from shared.door import FIRST, TURN, Door
-from shared.protocol import Protocol
+from shared.protocol import MOST_REFUSED, MOST_WAITING, Protocol
 from shared.testing.processes import Process
 
 GET = b"GET /v1/notes HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -171,32 +171,53 @@ class OnlyTheFirst(Door):
         return None
 
 
-async def test_whoever_sends_thousands_at_once_is_turned_away_as_often() -> None:
-    count, go = 5_000, asyncio.Event()
+class App:
+    """Answers when it is told to."""
 
-    class App:
-        door = OnlyTheFirst(lambda *_: None, lambda: False, ())
+    def __init__(self, door: Door) -> None:
+        self.door = door
+        self.asked = 0
+        self.go = asyncio.Event()
 
-        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-            await go.wait()
-            await send({"type": "http.response.start", "status": 204, "headers": []})
-            await send({"type": "http.response.body"})
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.asked += 1
+        await self.go.wait()
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
 
+
+@asynccontextmanager
+async def served(app: App) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection to it."""
     loop = asyncio.get_running_loop()
-    config = Config(App(), log_config=None, lifespan="off")
+    config = Config(app, log_config=None, lifespan="off")
     config.load()
     server = await loop.create_server(lambda: Protocol(config, ServerState(), {}, loop), "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-    writer.write(GET * count)
-    await writer.drain()
-    go.set()
-    text = b""
     async with asyncio.timeout(60):
-        while text.count(b"HTTP/1.1 503") < count - 1:
-            piece = await reader.read(1 << 20)
-            assert piece, f"closed after {text.count(b'HTTP/1.1')} answers"
-            text += piece
-    assert text.startswith(b"HTTP/1.1 204")
-    writer.close()
+        yield reader, writer
+    writer.transport.abort()
     server.close()
     await server.wait_closed()
+
+
+async def test_whoever_sends_thousands_at_once_is_answered_some_and_then_no_more() -> None:
+    app = App(door())
+    async with served(app) as (reader, writer):
+        writer.write(GET * 5_000)
+        app.go.set()
+        with suppress(ConnectionResetError):
+            await reader.read()
+        assert app.asked == 1 + MOST_WAITING
+
+
+async def test_whoever_is_turned_away_often_in_one_read_is_cut_off() -> None:
+    app = App(OnlyTheFirst(lambda *told: None, lambda: False, ()))
+    async with served(app) as (reader, writer):
+        app.go.set()
+        writer.write(GET)
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(GET * 5_000)
+        with suppress(ConnectionResetError):
+            await reader.read()
+        assert app.door.turned_away == MOST_REFUSED + 1

@@ -204,3 +204,22 @@ async def test_who_goes_on_sending_is_not_listened_to_for_ever(server: Process) 
     with pytest.raises((ConnectionResetError, BrokenPipeError)):
         await send()
     writer.transport.abort()
+
+
+async def test_a_body_that_comes_behind_its_answer_keeps_no_connection_open() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        """Answers nothing."""
+
+    loop, transport = Loop(), Transport()
+    connection = Protocol(Config(app, log_config=None, timeout_keep_alive=75), ServerState(), {}, loop)
+    connection._start_asgi_task = lambda *_: None  # type: ignore[method-assign]  # no request is to run
+    connection.connection_made(transport)
+    connection.data_received(POST + b"Content-Length: 3\r\n\r\n")
+    connection.cycle.response_complete = True
+    connection.on_response_complete()
+    loop.now = 50.0
+    connection.data_received(b"xyz")
+    loop.turn(75.0)
+    assert not transport.is_closing()
+    loop.turn(125.0)
+    assert transport.is_closing()

@@ -102,8 +102,9 @@ async def _load(stop: Event, url: str, rate: float, ask: Ask, connections: int, 
             number += 1
         await asyncio.sleep(TURN)
     if tasks:
-        await asyncio.wait(tasks, timeout=PATIENCE)
+        await asyncio.wait(tasks, timeout=patience + 2)
     await pool.aclose()
+    await asyncio.gather(*tasks, return_exceptions=True)
     return sorted(samples, key=lambda sample: sample.at)
 
 

@@ -49,8 +49,15 @@ class Acceptor:
         if self._sock.fileno() >= 0:
             self._loop.remove_reader(self._sock)
 
+    @property
+    def begun(self) -> int:
+        """Connections that were taken and are no connection yet: TLS is being agreed upon."""
+        return len(self._begun)
+
     async def wait_closed(self) -> None:
-        """Returns when what was taken is served, or has gone."""
+        """Let go of who has not agreed by now; returns when they are gone."""
+        for task in self._begun:
+            task.cancel()
         if self._begun:
             await asyncio.wait(self._begun)
 
@@ -78,3 +85,6 @@ class Acceptor:
             await self._loop.connect_accepted_socket(self._protocol, taken, **options)
         except OSError:  # TLS's errors among them: whoever it was has gone, or does not speak it
             taken.close()
+        except asyncio.CancelledError:
+            taken.close()
+            raise

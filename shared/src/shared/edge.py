@@ -13,7 +13,6 @@ from shared.shedding import Kind, Limiter
 
 LEAST: Final = 0.005  # seconds: with less left, an answer would come too late
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def _never() -> bool:
@@ -110,8 +109,7 @@ class Edge:
 
     def _finish(self, scope: Any, exchange: Exchange) -> None:
         seconds = time.monotonic() - exchange.started
-        method = scope["method"] if scope["method"] in METHODS else "other"
-        self._metrics.observe(exchange.operation, method, exchange.status, seconds)
+        self._metrics.observe(exchange.operation, scope["method"], exchange.status, seconds)
         if self._access_log is not None:
             self._access_log.write(scope, exchange, seconds)
 

@@ -23,6 +23,7 @@ LONGEST_PATH: Final = 2000
 TOGETHER: Final = 0.02
 """Seconds within which lines of the access log are written together."""
 
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 METRICS_TYPE: Final = CONTENT_TYPE_LATEST
 
@@ -154,7 +155,8 @@ class Metrics:
         self.registry.register(self)
 
     def observe(self, operation: str, method: str, status: int, seconds: float) -> None:
-        key = (operation, method, status)
+        """Count an answer. Methods that nobody knows are one."""
+        key = (operation, method if method in METHODS else "other", status)
         self._requests[key] = self._requests.get(key, 0) + 1
         times = self._times.get(operation)
         if times is None:

@@ -1,16 +1,16 @@
-"""uvicorn's HTTP/1.1 with what it lacks: bounds on the size of a request's head and on the time that it takes, refusals as problems, and
-answers written at once.
+"""uvicorn's HTTP/1.1 with what it lacks: bounds on the size of a request's head, on the time that it takes and on how many wait, refusals
+as problems, and answers written at once (`shared.answer`).
 
-Without bounds a head of any size is kept in memory, and a connection that never sends one is kept for ever, whoever sends it. uvicorn
-writes an answer's head before it knows the body: two system calls, and two packets, for what is one piece most of the time.
+Without bounds a head of any size is kept in memory, and a connection that never sends one is kept for ever, whoever sends it.
 """
 
 import asyncio
 from functools import partial
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from shared.answer import Answer
 from shared.door import Door
 from shared.errors import BadRequest, Problem, problem_of_status
 from shared.exchange import Exchange
@@ -25,6 +25,12 @@ HEAD_WITHIN: Final = 30.0
 LINGER: Final = 2.0
 MOST_LINGERING: Final = 1024 * 1024
 """Seconds and bytes for which somebody who was refused is still listened to."""
+
+MOST_WAITING: Final = 64
+"""Requests of one connection that wait for the one before; those behind are not read, and the connection closes."""
+
+MOST_REFUSED: Final = 32
+"""Requests of one read that are turned away; who sends more, or does not read what it is told, is cut off."""
 
 
 _BUSY: Final = float("inf")
@@ -49,6 +55,8 @@ class Protocol(HttpToolsProtocol):
         self._patience: asyncio.TimerHandle | None = None
         self._idle_since = _BUSY
         self._lingering: int | None = None  # bytes that came since it was refused
+        self._full = False  # more wait than may
+        self._turned_away = 0  # of the present read
         self._refusal: Problem = BadRequest("this is no HTTP/1.1 request, or one that could be read in two ways")
 
     def connection_made(self, transport: Any) -> None:
@@ -68,9 +76,14 @@ class Protocol(HttpToolsProtocol):
             self.transport.pause_reading()
 
     def _read_first(self, data: bytes) -> None:
-        if not self.transport.is_closing():
-            self.transport.resume_reading()
+        if self.transport.is_closing():
+            return
+        self.transport.resume_reading()
+        try:
             self._read_on(data)
+        except Exception:  # as the loop does with what it calls itself
+            self.transport.abort()
+            raise
 
     def _read_on(self, data: bytes) -> None:
         if self._lingering is not None:
@@ -80,9 +93,15 @@ class Protocol(HttpToolsProtocol):
             return
         self._read = len(data)
         self._idle_since = _BUSY
+        self._turned_away = 0
         super().data_received(data)
-        if self._in_head and not self._is_ending():
+        if self._is_ending():
+            return
+        cycle: RequestResponseCycle | None = self.cycle
+        if self._in_head:
             self._await_more()
+        elif self._idle_since == _BUSY and cycle is not None and cycle.response_complete:
+            self._rest()  # the body of a request that was answered before it came
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -91,6 +110,12 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        if self.transport.is_closing():
+            raise HeadRefused
+        if len(self.pipeline) >= MOST_WAITING:
+            self._full = True
+            self.cycle.keep_alive = False
+            raise HeadRefused
         if self._patience is not None:
             self._be_calm()
         if (self._held or self._read > MAX_HEAD) and self._size() > MAX_HEAD:
@@ -111,10 +136,14 @@ class Protocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
             return
+        self.flow.resume_reading()
+        self._rest()
+
+    def _rest(self) -> None:
+        """Nothing is under way: close in a while."""
         self._idle_since = self.loop.time()
         if self.timeout_keep_alive_task is None:
             self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
@@ -140,16 +169,19 @@ class Protocol(HttpToolsProtocol):
     def _turn_away(self, cycle: RequestResponseCycle, refusal: bytes) -> None:
         """Answer without the app; a body that follows is read, and dropped."""
         cycle.response_started = cycle.response_complete = True
+        self._turned_away += 1
+        if self._turned_away > MOST_REFUSED or self.flow.write_paused:
+            self.transport.abort()
+            return
         self.transport.write(refusal)
         if not cycle.keep_alive:
             self.transport.close()
-        if self.pipeline:  # a thousand that came together are no thousand calls within each other
-            self.loop.call_soon(self.on_response_complete)
-        else:
-            self.on_response_complete()
+        self.on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what the parser could not read. An answer that has begun is left broken, so that its reader knows."""
+        if self._full or self.transport.is_closing():
+            return
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is None or cycle.response_complete or not cycle.response_started:
             request_id = Exchange().request_id
@@ -193,73 +225,6 @@ def _answer_by(app: Any, scope: Any, receive: Any, send: Any) -> Any:
     """Run an app whose answer is written by an Answer. The cycle must not hold that, which holds the cycle: each request would be left
     for the garbage collector, which stopped everything for a hundred requests' time after each thousand."""
     return app(scope, receive, Answer(send.__self__))
-
-
-class Answer:
-    """The `send` of one request: keeps the head until the first part of the body, as the ASGI specification says of servers (HTTP, Response
-    Start), and writes an answer that is then complete in one piece. Everything else goes uvicorn's way.
-    """
-
-    __slots__ = ("_cycle", "_head", "_send")
-
-    def __init__(self, cycle: RequestResponseCycle) -> None:
-        self._cycle = cycle
-        self._send = cycle.send
-        self._head: Any = None
-
-    async def __call__(self, message: Any) -> None:
-        cycle, head = self._cycle, self._head
-        if head is None:
-            if message["type"] == "http.response.start" and not cycle.response_started:
-                self._head = message
-                cycle.response_started = True  # an app that fails from now on is answered by nothing at all
-            else:
-                await self._send(message)
-        elif message["type"] != "http.response.body":
-            raise RuntimeError(f"{message['type']} behind the head of an answer")
-        else:
-            self._head = None
-            if message.get("more_body", False):
-                cycle.response_started = False
-                await self._send(head)
-                await self._send(message)
-            else:
-                await self._write(head, message.get("body", b""))
-
-    async def _write(self, start: Any, body: bytes) -> None:
-        """A whole answer. Raises RuntimeError for a head that could be read in two ways, or with another length than the body's."""
-        cycle = self._cycle
-        if cycle.flow.write_paused and not cycle.disconnected:
-            await cycle.flow.drain()
-        if cycle.disconnected:
-            return
-        head, length, closes = _head_of(start["status"], [*cycle.default_headers, *start["headers"]])
-        bodiless = cycle.scope["method"] == "HEAD" or start["status"] in (204, 304)
-        if length is None and not bodiless:
-            head += b"content-length: %d\r\n" % len(body)
-        elif length != len(body) and not bodiless:
-            raise RuntimeError("the body has another length than announced")
-        cycle.keep_alive = cycle.keep_alive and not closes
-        end = b"\r\n" if cycle.keep_alive or closes else b"connection: close\r\n\r\n"
-        cycle.response_complete = True
-        cycle.waiting_for_100_continue = False
-        cycle.transport.write(b"%b%b%b" % (head, end, b"" if bodiless else body))
-        cycle.message_event.set()
-        if not cycle.keep_alive:
-            cycle.transport.close()
-        cycle.on_response()
-
-
-def _head_of(status: int, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, int | None, bool]:
-    """The status line and the fields; the length that they announce; whether they say that the connection closes."""
-    head = STATUS_LINE[status] + b"\r\n".join((*map(b": ".join, headers), b""))
-    if head.count(b"\n") != len(headers) + 1 or head.count(b"\r") != len(headers) + 1 or b"\0" in head:
-        raise RuntimeError("a line break or NUL in a header")
-    fields = dict(headers)
-    if b"transfer-encoding" in fields:
-        raise RuntimeError("a transfer coding is the server's own affair")
-    length = fields.get(b"content-length")
-    return head, None if length is None else int(length), b"close" in fields.get(b"connection", b"").lower()
 
 
 def _too_large() -> Problem:

@@ -112,7 +112,9 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     def _awaits_first_requests(self) -> bool:
-        return any(isinstance(found, Protocol) and found.cycle is None for found in self.server_state.connections)
+        acceptors: list[Any] = self.servers
+        begun = any(acceptor.begun for acceptor in acceptors)
+        return begun or any(isinstance(found, Protocol) and found.cycle is None for found in self.server_state.connections)
 
     async def on_tick(self, counter: int) -> bool:
         """As uvicorn's, ten times a second; ends the service when its time as a lame duck is over."""

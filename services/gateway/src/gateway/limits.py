@@ -73,7 +73,7 @@ class Limits:
         return await self._guess(self._username, f"{address}|{fold(username)}")
 
     async def _guess(self, rate: "_Rate", key: str) -> RawHeaders:
-        if self._shared is not None and self._clock() >= self._alone_until:
+        if self._shared is not None and not 0 < self._alone_until - self._clock() <= PATIENCE:
             try:
                 headers = await self._shared.take(rate, key)
             except (RedisError, OSError) as error:
@@ -121,7 +121,7 @@ class _Here:
             return []
         now = self._clock()
         count, ends = self._counts.get(key, (0, 0.0))
-        if now >= ends:
+        if not now < ends <= now + WINDOW:  # it is over, or the clock was set back
             self._counts.pop(key, None)  # the order is that of beginning
             count, ends = 0, now + WINDOW
             if len(self._counts) >= MOST:
@@ -133,7 +133,7 @@ class _Here:
         """Raises TooManyRequests where `take` would."""
         count, ends = self._counts.get(key, (0, 0.0))
         left = ends - self._clock()
-        if 0 < rate.amount <= count and left > 0:
+        if 0 < rate.amount <= count and 0 < left <= WINDOW:
             _told(rate, False, 0, left)
 
 

@@ -8,6 +8,7 @@ import threading
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from importlib import resources
 from typing import Final, TypeVar
@@ -108,7 +109,8 @@ def _step_back() -> None:
     """Let every other thread and process go first: a check is 50 ms of processor, and the event loop needs microseconds, at once."""
     if sys.platform == "linux":  # elsewhere the priority is the process's
         thread = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + BEHIND)
+        with suppress(OSError):  # forbidden by who hardened the process: a check is as good without
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + BEHIND)
 
 
 def stale(kept: str) -> bool:

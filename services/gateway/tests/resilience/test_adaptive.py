@@ -67,6 +67,27 @@ def test_three_times_the_load_is_answered_as_much_as_ever_and_soon() -> None:
     assert service.limit.limit == 64, "half a second after the load is over"
 
 
+def test_a_gateway_that_starts_under_load_finds_out_what_is_too_much() -> None:
+    """No read is ever alone: one that lasts is always under way."""
+    service = Service()
+    assert service.limit.enter()
+    service.run(5, 3)
+    service.took.clear()
+    service.run(5, 3)
+    assert len(service.took) >= 0.9 * 5 / TAKES
+    assert max(service.took) <= 8 * TAKES
+
+
+def test_two_reads_that_last_keep_nobody_out_for_long() -> None:
+    service = Service()
+    service.run(1, 0.5)
+    service.run(2, 3)
+    assert service.limit.limit < 64
+    service.run(0.5, 1, works=False)
+    service.run(5, 0.5, works=False)
+    assert service.limit.limit > 10, "the others go past"
+
+
 def test_what_all_places_hold_is_no_overload() -> None:
     service = Service()
     service.run(1, 0.5)

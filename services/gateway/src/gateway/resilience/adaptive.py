@@ -42,6 +42,7 @@ class AdaptiveLimit:
         "_most",
         "_refusals",
         "_sum",
+        "_unknown",
         "busy",
         "limit",
         "refused",
@@ -56,7 +57,7 @@ class AdaptiveLimit:
         self._alone: dict[str, float] = {}
         self._began = self._free_since = clock()
         self._sum = self._idle = 0.0
-        self._count = self._refusals = 0
+        self._count = self._refusals = self._unknown = 0
 
     @property
     def full(self) -> bool:
@@ -90,6 +91,10 @@ class AdaptiveLimit:
         elif usual:
             self._sum += seconds / usual
             self._count += 1
+        else:
+            self._unknown += 1
+            if self.limit <= self._least and len(self._alone) < OPERATIONS:
+                self._alone[operation] = seconds  # of two, at most twice what it takes alone
         self._look()
 
     def turned_away(self) -> None:
@@ -100,7 +105,7 @@ class AdaptiveLimit:
     def crowded(self) -> None:
         """A read is refused, by whomever, or has to wait for a place that this limit would give. With the first the measurement ends."""
         self._refusals += 1
-        self._look(at_once=self.limit >= self._most and self._count >= ENOUGH)
+        self._look(at_once=self.limit >= self._most and self._count + self._unknown >= ENOUGH)
 
     def _look(self, at_once: bool = False) -> None:
         now = self._clock()
@@ -113,8 +118,10 @@ class AdaptiveLimit:
             self.limit = min(self.limit * 2 ** min(lasted / WINDOW, 10), self._most)
         elif self._count and (slower := self._sum / self._count) > SLOWER:
             self.limit = max(self.limit * SLOWER / slower, self._least)
-        elif self._count:
+        elif self._unknown >= ENOUGH and not self._count:  # nobody knows what they take alone: find out
+            self.limit = max(self.limit / 2, self._least)
+        else:
             self.limit = min(self.limit + 1, self._most)
         self._began = now
         self._sum = self._idle = 0.0
-        self._count = self._refusals = 0
+        self._count = self._refusals = self._unknown = 0

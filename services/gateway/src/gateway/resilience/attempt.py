@@ -47,7 +47,8 @@ class Attempt:
             if SHED in response.headers:  # the service is well, and says that it has enough to do
                 self._lane.calls.retries.failed()
                 self._settle(Outcome.NOTHING)
-                self._lane.limit.crowded()
+                if self._breaker is self._lane.calls.reads:
+                    self._lane.limit.crowded()
             else:
                 self._settle(Outcome.FAILURE)
         elif not self._lane.probes:
