@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from shared.testing.processes import Process, Roster, free_port
+from shared.testing.processes import PATIENT, Process, Roster, free_port
 from shared.testing.proxy import Down, Latency, Proxy
 from shared.testing.redis import RedisServer
 
@@ -97,7 +97,7 @@ def someone_with_an_account(roster: Roster, admin: dict[str, str]) -> tuple[int,
         credentials = {"username": "ada", "password": "punched cards all over"}
         account = client.post("/v1/accounts", json={**credentials, "role": "viewer"}).raise_for_status().headers["location"]
         client.patch(account, json={"employee_id": person}).raise_for_status()
-    begun = httpx.post(f"{roster.gateway.url}/v1/session", json=credentials, timeout=30).raise_for_status()
+    begun = httpx.post(f"{roster.gateway.url}/v1/session", json=credentials, headers=PATIENT, timeout=30).raise_for_status()
     return person, account, begun.headers["set-cookie"].partition(";")[0]
 
 

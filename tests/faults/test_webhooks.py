@@ -62,6 +62,8 @@ class Receiver:
         self.url = ""
         self.answer: Callable[[str], Awaitable[int]] = take
         self.got: list[dict[str, Any]] = []
+        self.taken: set[str] = set()
+        """The `webhook-id`s of those that were answered well."""
         self.read = 0
         """Answers after which the sender has closed the connection: it has read them, or is dead."""
         self.at_once = self.most = 0
@@ -77,6 +79,8 @@ class Receiver:
             self.most = max(self.most, self.at_once)
             status = await self.answer(headers["webhook-id"])
             self.at_once -= 1
+            if status < 300:
+                self.taken.add(headers["webhook-id"])
             writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n".encode())
             await reader.read()
             self.read += 1
@@ -84,6 +88,9 @@ class Receiver:
     def seqs(self, service: str) -> list[int]:
         """What came of a service, in order; what was repeated at once counts once."""
         return [seq for seq, _ in groupby(seq_of(event["id"]) for event in self.got if event["source"] == f"/{service}")]
+
+    def _newest(self, service: str) -> dict[str, Any]:
+        return next(event for event in reversed(self.got) if event["source"] == f"/{service}")
 
     async def becomes(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(PATIENCE):
@@ -99,6 +106,8 @@ class Receiver:
         """Wait for the newest change of each service; then all must have come, in order, each the same whenever it came."""
         last = await last_changes(roster)
         await self.becomes(lambda: all(self.seqs(service)[-1:] == [seq] for service, seq in last.items()))
+        newest = {f"msg_{event['id'].replace('.', '_')}" for event in (self._newest(service) for service in last)}
+        await self.becomes(lambda: newest <= self.taken)
         assert {service: self.seqs(service) for service in last} == {service: [*range(1, seq + 1)] for service, seq in last.items()}
         same = {event["id"]: event | {"cursor": ""} for event in self.got}
         assert [event | {"cursor": ""} for event in self.got] == [same[event["id"]] for event in self.got]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
-from shared.testing.processes import Roster
+from shared.testing.processes import PATIENT, Roster
 
 PASSWORD = "a pass phrase of some length"
 ROLES = ("viewer", "editor", "admin")
@@ -31,7 +31,7 @@ class Running:
 
     def log_in(self, role: str) -> str:
         credentials = {"username": role, "password": self.roster.admin_password() if role == "admin" else PASSWORD}
-        answer = self.http.post(f"{self.urls['gateway']}/v1/session", json=credentials).raise_for_status()
+        answer = self.http.post(f"{self.urls['gateway']}/v1/session", json=credentials, headers=PATIENT).raise_for_status()
         self.http.cookies.clear()
         return answer.headers["set-cookie"].partition(";")[0]
 

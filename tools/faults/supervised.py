@@ -12,7 +12,7 @@ from typing import Final, Self
 
 import httpx
 
-from shared.testing.processes import free_ports
+from shared.testing.processes import PATIENT, free_ports
 from tools import restart
 from tools.faults.scene import Broken, Scene
 from tools.settings import Place
@@ -56,5 +56,5 @@ class Supervised:
     def log_in(self) -> str:
         """The cookie of a new session."""
         credentials = {"username": "admin", "password": self.place.password.read_text("utf-8").strip()}
-        answer = httpx.post(f"{self.url}/v1/session", json=credentials, timeout=30)
+        answer = httpx.post(f"{self.url}/v1/session", json=credentials, headers=PATIENT, timeout=30)
         return answer.raise_for_status().headers["set-cookie"].partition(";")[0]

@@ -28,6 +28,8 @@ import httpx
 from shared.identity import Caller, Minter, generate_key
 
 SERVICES = ("employees", "teams", "gateway")
+PATIENT = {"X-Request-Timeout-Ms": "10000"}
+"""Headers of a log-in: on a machine that runs many tests a password takes long to check."""
 
 
 class NotStarted(Exception):
@@ -259,5 +261,5 @@ class Roster:
     def log_in(self) -> str:
         """The cookie of a new session of the first account, as the value of a header."""
         credentials = {"username": "admin", "password": self.admin_password()}
-        answer = httpx.post(f"{self.gateway.url}/v1/session", json=credentials, timeout=30)
+        answer = httpx.post(f"{self.gateway.url}/v1/session", json=credentials, headers=PATIENT, timeout=30)
         return answer.raise_for_status().headers["set-cookie"].partition(";")[0]
