@@ -151,6 +151,21 @@ async def test_a_broken_feed_is_no_news(feeds: Feeds, viewer: Any, house: Any) -
         assert (answer.status_code, answer.json()["services"]) == (503, ["employees"])
 
 
+async def test_a_reader_in_front_of_a_gap_holds_up_nobody_beyond_it(merged: Any) -> None:
+    fakes = {"employees": FakeFeed("/employees", "e1"), "teams": FakeFeed("/teams", "t1")}
+    for number in range(1, 8):
+        fakes["employees"].add("employee", number, "created")
+    fakes["employees"].lose(4)
+    feed, before, beyond = merged(fakes), Vector.parse("e1.3~-", "after"), Vector.parse("e1.7~-", "after")
+    for number in (8, 9):
+        assert (await feed.read(before, EVERYTHING, wait=0.1)).missing == ("employees",)
+        fakes["employees"].add("employee", number, "created")
+        batch = await feed.read(beyond, EVERYTHING, wait=5, ask=False)
+        assert ([event.change.head.id for event in batch.events], batch.missing) == ([f"e1.{number}"], ())
+        beyond = batch.after
+    await feed.stop()
+
+
 async def test_nobody_reads_without_a_session(feeds: Feeds, house: Any) -> None:
     assert (await house.browser().get("/v1/changes")).status_code == 401
 

@@ -1,5 +1,6 @@
 """A service's feed written by hand, answered as `shared.feed` answers it. It never waits."""
 
+from bisect import bisect_right
 from typing import Any
 
 import msgspec
@@ -22,7 +23,7 @@ class FakeFeed:
         """One change more; `time` is hours and minutes, and after all others without it."""
         event = {
             "specversion": "1.0",
-            "id": f"{self.epoch}.{len(self.events) + 1}",
+            "id": f"{self.epoch}.{self._newest + 1}",
             "source": self.source,
             "type": f"roster.{entity}.{kind}",
             "subject": f"{entity}/{id_}",
@@ -35,6 +36,10 @@ class FakeFeed:
         }
         self.events.append(event)
         return event
+
+    def lose(self, seq: int) -> None:
+        """As when a row of the log was lost: a change less, and the others keep their numbers."""
+        self.events = [event for event in self.events if seq_of(event["id"]) != seq]
 
     def restore(self, epoch: str, keep: int) -> None:
         """As after a restore: the first events, in another epoch."""
@@ -49,10 +54,14 @@ class FakeFeed:
             return _refused(BadGateway("it is told to"))
         if query.get("last") == "true":
             return 200, msgspec.json.encode(self.events[-1:])
-        if after is not None and (after.partition(".")[0] != self.epoch or seq_of(after) > len(self.events)):
+        if after is not None and (after.partition(".")[0] != self.epoch or seq_of(after) > self._newest):
             return _refused(Gone("another epoch"))
-        start = seq_of(after) if after else 0
+        start = bisect_right(self.events, seq_of(after), key=lambda event: seq_of(event["id"])) if after else 0
         return 200, msgspec.json.encode(self.events[start : start + int(query.get("limit", "100"))])
+
+    @property
+    def _newest(self) -> int:
+        return seq_of(self.events[-1]["id"]) if self.events else 0
 
 
 def _refused(problem: Problem) -> tuple[int, bytes]:

@@ -34,7 +34,7 @@ class Tail(Looped):
         super().__init__(f"following {service}", log, longest_pause=2.0)
         self.service = service
         self.fault = ""
-        """Why the service can't be asked at the moment; empty when it can."""
+        """Why nothing can be read at the end at the moment; empty when it can."""
         self._feed, self._told = feed, told
         self._few = asyncio.Semaphore(READS_AT_ONCE)
         self._kept: list[tuple[float, Change]] = []
@@ -53,9 +53,10 @@ class Tail(Looped):
         if known:
             return known
         if known is not None and not ask:
-            if self.fault:
+            if not self.fault:
+                return known
+            if after == self._end:
                 raise FeedFault(self.fault)
-            return known
         async with self._few:
             found = await self._feed.changes(after, limit=limit)
         if not ask and len(found) < limit:
@@ -68,14 +69,22 @@ class Tail(Looped):
             return await self._feed.newest()
 
     async def want(self, after: str | None) -> None:
-        """Somebody is at a place after which nothing was there, and waits: `told` will be called."""
+        """Somebody is at a place after which nothing was there, and waits: `told` will be called.
+
+        While nothing can be read at the tail's end, it goes on from whoever is further: what fails may be that place alone, as in front of
+        a gap.
+        """
         self._wanted = time.monotonic()
         if not self.running:
             self._begin(after)
             await self.start()
+        elif self.fault and _seq(after) > _seq(self._end):
+            self._begin(after)
 
     async def step(self) -> bool:
         """Ask for what comes next, and keep it. Raises FeedFault."""
+        if time.monotonic() - self._wanted > UNWANTED:
+            self._end_soon()
         try:
             news = await self._feed.changes(self._end, wait=0 if self.failing else WAIT)
         except FeedGone as error:
@@ -92,8 +101,6 @@ class Tail(Looped):
         self._keep(news)
         if news or recovered:
             self._told()
-        if time.monotonic() - self._wanted > UNWANTED:
-            self._end_soon()
         return bool(news)
 
     async def stop(self) -> None:
