@@ -25,15 +25,16 @@ from gateway.webhooks.schemas import (
     WebhookPatch,
     shown,
 )
+from gateway.webhooks.signing import new_secret
 from shared.context import author, database, idempotency_key
 from shared.db import Connection
 from shared.errors import Invalid
 from shared.etags import etag, if_match, not_modified
-from shared.idempotency import Answer
+from shared.idempotency import REPLAYED, Answer
 from shared.json import encode
 from shared.listing import respond_page
 from shared.operations import ADMIN, operation
-from shared.responses import no_content, respond
+from shared.responses import answered, no_content, respond
 
 blueprint: Final = Blueprint("webhooks", __name__, url_prefix="/v1/webhooks")
 COLUMNS: Final = tuple(Delivery.__struct_fields__)
@@ -42,20 +43,25 @@ COLUMNS: Final = tuple(Delivery.__struct_fields__)
 @blueprint.post("")
 @operation(allow=ADMIN, body=WebhookBody, responses={201: NewWebhook}, problems={409: None, 503: Unreadable})
 async def create_webhook(body: WebhookBody) -> Response:
-    """Deliver changes to an address from now on. The answer shows the secret that deliveries are signed with; no other does."""
+    """Deliver changes to an address from now on. The answer shows the secret that deliveries are signed with; no other does.
+
+    A repetition under the same Idempotency-Key makes no other one, and does not tell the secret again: rotate it if it was lost.
+    """
     _check_url(body.url)
     cursor = str(Vector() if body.replay else await gateway().outlets.feed.newest())
     entities = EVERYTHING if body.entities is msgspec.UNSET else body.entities
     values = {"url": body.url, "description": body.description, "entities": store.joined(entities)}
-    who = author()
+    who, secret = author(), new_secret()
 
     def add(conn: Connection) -> Answer:
-        record, secret = store.add(conn, values, cursor, who)
+        record = store.add(conn, values, secret, cursor, who)
         headers = {"Location": f"/v1/webhooks/{record['id']}", "ETag": etag(record["version"])}
-        return Answer(201, encode({**shown(record), "secret": secret}), headers)
+        return Answer(201, encode({**shown(record), "secret": None}), headers)
 
     made = await IDEMPOTENCY.write_once(database(), await idempotency_key(), add)
-    return respond(made.document, made.status, made.headers)
+    if REPLAYED not in made.headers:  # what is stored for a repetition never holds the secret
+        made = Answer(made.status, encode({**msgspec.json.decode(made.document), "secret": secret}), made.headers)
+    return answered(made)
 
 
 @blueprint.get("")

@@ -56,9 +56,9 @@ class Webhook(Struct, kw_only=True):
 
 
 class NewWebhook(Webhook, kw_only=True):
-    """A webhook that was just made; its `secret` is shown this once."""
+    """A webhook that was just made; its `secret` is shown this once: null when the request is repeated with its Idempotency-Key."""
 
-    secret: Secret
+    secret: Secret | None
 
 
 class WebhookPage(Struct, frozen=True, kw_only=True):

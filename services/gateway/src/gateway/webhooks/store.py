@@ -148,15 +148,14 @@ async def target(db: Database, webhook_id: int, now: str) -> Target | None:
     return Target(webhook_id, record["version"], record["url"], entities, record["enabled"], secrets, *progress)
 
 
-def add(conn: Connection, values: Mapping[str, Any], cursor: str, author: Author) -> tuple[Record, str]:
-    """Add a webhook whose deliveries begin after a cursor; it, and its secret. Raises Conflict when there are too many."""
+def add(conn: Connection, values: Mapping[str, Any], secret: str, cursor: str, author: Author) -> Record:
+    """Add a webhook whose deliveries are signed with a secret and begin after a cursor. Raises Conflict when there are too many."""
     if conn.all(_COUNT)[0][0] >= MOST:
         raise Conflict(f"There are {MOST} webhooks, and no more can be.")
     record = RECORDS.add(conn, {**values, "enabled": True}, author)
-    secret = new_secret()
     conn.run(_ADD_SECRET, webhook_id=record["id"], secret=secret, previous=None, previous_until=None)
     conn.run(_ADD_PROGRESS, webhook_id=record["id"], cursor=cursor, failures=0, next_at=None)
-    return record, secret
+    return record
 
 
 def change(conn: Connection, webhook_id: int, values: Mapping[str, Any], condition: Precondition, author: Author) -> Record:
