@@ -31,6 +31,9 @@ AT_ONCE: Final = 200
 FRESH: Final = 1.0
 """Seconds after which what was read and not yet written is read again: somebody may have been erased from it meanwhile."""
 
+STALE: Final = 3 * FRESH
+"""The same for the first event of what was read, so that a slow database does not keep it from ever being written."""
+
 WAIT: Final = 5.0
 MARGIN: Final = 6.0
 """Seconds of the lease that must be left when an event is written: longer than that may take."""
@@ -73,11 +76,13 @@ class Relay(Looped, Collector):
         try:
             at = self._at = self._at or await self._begin()
             batch = await self._feed.read(at, EVERYTHING, limit=AT_ONCE, wait=WAIT, ask=False)
-            until = time.monotonic() + FRESH
+            read_at, longest = time.monotonic(), STALE
             for event in batch.events:
-                await self._pass_on(event)
-                if time.monotonic() > until:
+                await self._hold()
+                if time.monotonic() - read_at > longest:
                     break
+                await self._pass_on(event)
+                longest = FRESH
         except FeedRestored as restored:
             self._log.warning("a service was restored; its feed is relayed from its beginning", reason=restored.detail)
             await self._note(Vector.parse(restored.resume, "resume"))
@@ -99,9 +104,11 @@ class Relay(Looped, Collector):
         except BadRequest as error:
             raise StreamFault(f"the last message of {self._stream.name} was not written by the relay") from error
 
-    async def _pass_on(self, event: Event) -> None:
+    async def _hold(self) -> None:
         if not await self._lease.hold(least=MARGIN):
             raise StreamFault("the lease was lost")
+
+    async def _pass_on(self, event: Event) -> None:
         head = event.change.head
         kind = head.type.partition(".")[2]
         new = await self._stream.publish(kind, event.json(), message_id=head.id, cursor=str(event.after))

@@ -1,7 +1,9 @@
 """The relay, against a real NATS server of the test's own: killed on either side, it loses nothing, and the stream repeats nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import dataclasses
+import time
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -9,7 +11,8 @@ import pytest_asyncio
 import structlog
 
 from gateway.clients.jetstream import EventStream, StreamFault
-from gateway.relay import Relay
+from gateway.feed import Event, Merged, Vector
+from gateway.relay import STALE, Relay
 from shared.db import Database
 from shared.migrate import upgrade
 from shared.testing.feeds import FakeFeed
@@ -158,3 +161,36 @@ async def test_a_stream_of_somebody_else_is_left_alone(
                 await asyncio.sleep(0.02)
         assert await nats_server.count() == 1
     await relay.stop()
+
+
+class StandsStill(list[Event]):
+    """What was read by a process that SIGSTOP stops before it does anything with it."""
+
+    def __iter__(self) -> Iterator[Event]:
+        time.sleep(STALE)
+        return super().__iter__()
+
+
+class Still:
+    """A merged feed of which the first batch is so."""
+
+    def __init__(self, merged: Merged) -> None:
+        self._merged = merged
+        self.read_from: list[str] = []
+
+    async def read(self, at: Vector, *given: Any, **options: Any) -> Any:
+        batch = await self._merged.read(at, *given, **options)
+        self.read_from.append(str(at))
+        return dataclasses.replace(batch, events=StandsStill(batch.events)) if len(self.read_from) == 1 else batch
+
+
+async def test_what_was_read_before_a_process_stood_still_is_read_again(
+    db: Database, nats_server: NatsServer, fakes: dict[str, FakeFeed], merged: Any
+) -> None:
+    fakes["employees"].add("employee", 1, "created")
+    feed = Still(merged(fakes))
+    relay = relay_of(db, feed, nats_server)
+    await relay.start()
+    assert await holds(nats_server, 1) == ["e1.1"]
+    await relay.stop()
+    assert feed.read_from[:2] == ["-~-", "-~-"]

@@ -9,8 +9,17 @@ from typing import Any
 
 import msgspec
 import pytest
+import structlog
 
-from gateway.webhooks.dispatch import FRESH
+from gateway.clients.feeds import read_batch
+from gateway.clients.receivers import Receivers
+from gateway.feed import Batch, Event, Vector
+from gateway.leases import Lease
+from gateway.webhooks import Deliveries, store
+from gateway.webhooks.dispatch import FRESH, STALE, Courier
+from shared.changes import Author
+from shared.db import Database
+from shared.migrate import upgrade
 from shared.testing.feeds import FakeFeed
 from shared.testing.serving import serving
 
@@ -204,3 +213,36 @@ async def test_what_was_erased_while_a_delivery_took_its_time_is_delivered_no_mo
     receiver.takes.set()
     await receiver.becomes([f"e1.{number}" for number in range(1, 7)])
     assert [b"zqmary" in body for _, body in receiver.got] == [True] * 4 + [False] * 2
+
+
+class Read:
+    """A feed whose first event anybody may read."""
+
+    def __init__(self) -> None:
+        self._fake = FakeFeed("/employees", "e1")
+        self._fake.add("employee", 1, "created", username="zqmary")
+        self.times = 0
+
+    async def read(self, at: Vector, *_: Any, **__: Any) -> Batch:
+        self.times += 1
+        (change,) = read_batch(self._fake.answer({})[1], None)
+        after = at.at("employees", change.head.id)
+        return Batch([Event(change, after)], after, ())
+
+
+async def test_what_was_read_before_a_process_stood_still_is_read_again(database_url: str, receiver: Any) -> None:
+    upgrade(database_url, "gateway")
+    db = Database(database_url, readers=1)
+    await db.open()
+    values = {"url": receiver.url, "description": None, "entities": "employee"}
+    await db.write(lambda conn: store.add(conn, values, "whsec_" + "A" * 44, str(Vector()), Author("account:1", "r")))
+    feed, deliveries = Read(), Deliveries(db, Receivers(private=True), attempts=1, first_pause=1)
+    log = structlog.get_logger()
+    courier = Courier(1, db=db, feed=feed, deliveries=deliveries, lease=Lease(db, "webhooks"), log=log)  # type: ignore[arg-type]  # enough
+    await courier.step()
+    time.sleep(STALE)  # noqa: ASYNC251 - as SIGSTOP does: nothing goes on
+    await courier.step()
+    assert (feed.times, receiver.got) == (2, [])
+    await courier.step()
+    assert (feed.times, receiver.ids) == (2, ["e1.1"])
+    await db.close()

@@ -41,6 +41,9 @@ AT_ONCE: Final = 50
 FRESH: Final = 1.0
 """Seconds after which what was read and not yet delivered is read again: somebody may have been erased from it meanwhile."""
 
+STALE: Final = 3 * FRESH
+"""The same for the first event of what was read, so that a slow database does not keep it from ever being delivered."""
+
 MARGIN: Final = WITHIN + 2.0
 """Seconds of the lease that must be left when a delivery begins: longer than it may take."""
 
@@ -138,7 +141,7 @@ class Courier(Looped):
             await asyncio.sleep(LOOK)
         elif target.next_at is not None and (left := _seconds_until(target.next_at)) > 0:
             await asyncio.sleep(min(left, LOOK))
-        elif self._read and self._read_for == (target.cursor, target.entities):
+        elif self._read and self._read_for == (target.cursor, target.entities) and time.monotonic() - self._read_at < STALE:
             event = self._read.pop(0)
             await self._deliveries.deliver(target, event, self._lease)
             fresh = time.monotonic() - self._read_at < FRESH
