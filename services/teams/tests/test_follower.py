@@ -179,7 +179,7 @@ async def test_it_runs_on_its_own_and_survives_an_outage(
     await eventually(lambda: _is(follower.events == 1 and follower.report()["status"] == "following"))
     await feed.stop()
     await eventually(lambda: _is(follower.all_failures >= 5))
-    assert follower.report()["status"] == "failing"
+    assert (follower.report()["status"], bool(follower.report()["reason"])) == ("failing", True)
     assert await shown(db, team) == [1, 2]
     feed.add(1, "deleted")
     await feed.start()

@@ -154,6 +154,7 @@ class Follower(Looped, Generic[State]):
         """For /readyz, which does not depend on it."""
         return {
             "status": "failing" if self._failures else "following" if self.succeeded else "starting",
+            "reason": self.reason,
             "seconds_since_success": None if self.succeeded is None else round(time.time() - self.succeeded, 1),
             "lag_seconds": round(self.lag, 3),
         }

@@ -31,6 +31,8 @@ class Looped:
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
         self.all_failures = 0
+        self.reason: str | None = None
+        """Why the last step failed; None when it did not."""
 
     @property
     def running(self) -> bool:
@@ -70,11 +72,12 @@ class Looped:
             else:
                 if self._failures:
                     self._log.info(f"{self._doing} goes on again", failures=self._failures)
-                self._failures = 0
+                self._failures, self.reason = 0, None
 
     async def _pause(self, reason: str) -> None:
         if not self._failures:
             self._log.warning(f"{self._doing} does not go on at the moment", reason=reason)
+        self.reason = reason
         self._failures += 1
         self.all_failures += 1
         longest = min(self._longest_pause, FIRST_PAUSE * 2 ** min(self._failures, 20))

@@ -119,8 +119,8 @@ EXAMPLES: Final = {
             "status": "ready",
             "checks": {"database": "ok"},
             "details": {
-                "employees": {"status": "following", "seconds_since_success": 0.3, "lag_seconds": 0.0},
-                "webhooks": {"status": "standing by", "webhooks": 0, "failing": 0},
+                "employees": {"status": "following", "reason": None, "seconds_since_success": 0.3, "lag_seconds": 0.0},
+                "webhooks": {"status": "standing by", "webhooks": 0, "failing": 0, "reason": None},
             },
         },
         excerpt=True,

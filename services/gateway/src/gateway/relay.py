@@ -83,6 +83,7 @@ class Relay(Looped, Collector):
                     break
                 await self._pass_on(event)
                 longest = FRESH
+            batch.require_any()
         except FeedRestored as restored:
             self._log.warning("a service was restored; its feed is relayed from its beginning", reason=restored.detail)
             await self._note(Vector.parse(restored.resume, "resume"))
@@ -133,7 +134,7 @@ class Relay(Looped, Collector):
     def report(self) -> dict[str, Any]:
         """For /readyz, which does not depend on it."""
         status = "failing" if self.failing else "relaying" if self._at else "standing by"
-        return {"status": status, "events": self.events, "lag_seconds": round(self.lag, 3)}
+        return {"status": status, "reason": self.reason, "events": self.events, "lag_seconds": round(self.lag, 3)}
 
     def collect(self) -> Iterator[Metric]:
         """What prometheus_client calls on a scrape."""

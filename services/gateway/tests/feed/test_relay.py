@@ -136,6 +136,21 @@ async def test_one_that_is_late_writes_nothing(nats_server: NatsServer) -> None:
     await other.close()
 
 
+async def test_what_cannot_be_read_is_told(db: Database, nats_server: NatsServer, fakes: dict[str, FakeFeed], merged: Any) -> None:
+    for number in (1, 2, 3):
+        fakes["employees"].add("employee", number, "created")
+    fakes["employees"].lose(2)
+    fakes["teams"].add("team", 1, "created")
+    relay = relay_of(db, merged(fakes), nats_server)
+    await relay.start()
+    async with asyncio.timeout(PATIENCE):
+        while relay.report()["status"] != "failing":  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.02)
+    assert "employees" in relay.report()["reason"]
+    assert await holds(nats_server, 1) == ["t1.1"]
+    await relay.stop()
+
+
 async def test_a_restored_service_is_relayed_anew(db: Database, nats_server: NatsServer, fakes: dict[str, FakeFeed], merged: Any) -> None:
     relay = relay_of(db, merged(fakes), nats_server)
     await relay.start()

@@ -177,6 +177,20 @@ async def test_after_a_restore_the_feed_comes_from_its_beginning(feeds: Feeds, c
     await receiver.becomes(["e1.1", "e1.2", "e2.1"])
 
 
+async def test_what_cannot_be_read_is_told_and_the_rest_is_delivered(feeds: Feeds, admin: Any, create: Any, receiver: Any) -> None:
+    await create(receiver.url)
+    feeds["employees"].down = True
+    feeds["teams"].add("team", 1, "created")
+    await receiver.becomes(["t1.1"])
+    async with asyncio.timeout(30):
+        while not (told := (await admin.get("/readyz")).json()["details"]["webhooks"])["failing"]:  # noqa: ASYNC110 - a count
+            await asyncio.sleep(0.02)
+    assert "employees: " in told["reason"]
+    feeds["employees"].down = False
+    feeds["employees"].add("employee", 1, "created")
+    await receiver.becomes(["t1.1", "e1.1"])
+
+
 @pytest.mark.parametrize("answer", [410, 503])
 async def test_what_an_old_address_answers_is_not_held_against_a_new_one(
     feeds: Feeds, admin: Any, create: Any, receiver: Any, another: Any, answer: int

@@ -37,16 +37,22 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What was read: events, the place after them and after what the filter left out, and the services that could not be asked."""
+    """What was read: events, the place after them and after what the filter left out, the services that could not be asked, and why."""
 
     events: list[Event]
     after: Vector
     missing: tuple[str, ...]
+    reason: str = ""
 
     def require(self) -> None:
         """Raise ServiceUnavailable when a service could not be asked."""
         if self.missing:
             raise unavailable(self.missing)
+
+    def require_any(self) -> None:
+        """Raise FeedFault when nothing was read because a service could not be asked."""
+        if self.missing and not self.events:
+            raise FeedFault(self.reason)
 
 
 class Merged:
@@ -55,6 +61,8 @@ class Merged:
     def __init__(self, feeds: Mapping[str, ServiceFeed], log: Any) -> None:
         self._tails = {service: Tail(service, feed, self._tell, log) for service, feed in feeds.items()}
         self._news = asyncio.Event()
+        self._log = log
+        self._faults: dict[str, str] = {}
 
     async def read(self, at: Vector, entities: Collection[str], *, limit: int = 100, wait: float = 0.0, ask: bool = True) -> Batch:
         """The next events after a place that tell of `entities`, waiting for the first one up to `wait` seconds.
@@ -104,7 +112,7 @@ class Merged:
         reads = (self._tails[service].read(at.of(service), size, ask=ask) for service in order)
         answers = await asyncio.gather(*reads, return_exceptions=True)
         _check(at, dict(zip(order, answers, strict=True)))
-        missing = tuple(service for service, answer in zip(order, answers, strict=True) if isinstance(answer, FeedFault))
+        faults = {service: answer for service, answer in zip(order, answers, strict=True) if isinstance(answer, FeedFault)}
         found = {service: answer for service, answer in zip(order, answers, strict=True) if not isinstance(answer, BaseException)}
         events: list[Event] = []
         horizon = min((changes[-1].head.time for changes in found.values() if len(changes) >= size), default=LAST)
@@ -116,7 +124,15 @@ class Merged:
                 events.append(Event(change, at))
                 if len(events) == limit:
                     break
-        return Batch(events, at, missing), any(found.values())
+        return Batch(events, at, tuple(faults), self._reason_of(faults)), any(found.values())
+
+    def _reason_of(self, faults: Mapping[str, FeedFault]) -> str:
+        """Why services could not be asked, for a log too: each reason once, until another comes."""
+        for service, fault in faults.items():
+            if self._faults.get(service) != str(fault):
+                self._faults[service] = str(fault)
+                self._log.warning("a feed can't be read", service=service, reason=str(fault))
+        return "; ".join(f"{service}: {fault}" for service, fault in faults.items())
 
     def _tell(self) -> None:
         news, self._news = self._news, asyncio.Event()

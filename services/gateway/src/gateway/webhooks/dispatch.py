@@ -151,7 +151,10 @@ class Courier(Looped):
         return True
 
     async def _fetch(self, target: Target) -> None:
-        """Read what comes after the webhook's cursor, waiting a second for it; before it is delivered the webhook is looked at again."""
+        """Read what comes after the webhook's cursor, waiting a second for it; before it is delivered the webhook is looked at again.
+
+        Raises FeedFault when nothing came and a service could not be asked.
+        """
         at = Vector.parse(target.cursor, "cursor")
         try:
             batch = await self._feed.read(at, target.entities, limit=AT_ONCE, wait=LOOK, ask=False)
@@ -162,6 +165,7 @@ class Courier(Looped):
         self._read, self._read_for, self._read_at = batch.events, (target.cursor, target.entities), time.monotonic()
         if not batch.events and batch.after != at:
             await self._go_on(target, str(batch.after))
+        batch.require_any()
 
     async def _go_on(self, target: Target, to: str) -> None:
         await self._db.write(lambda conn: store.went_on(conn, target, to))
@@ -205,8 +209,13 @@ class Dispatcher(Looped, Collector):
 
     def report(self) -> Mapping[str, Any]:
         """For /readyz, which does not depend on it."""
-        failing = sum(courier.failing for courier in self._couriers.values())
-        return {"status": "delivering" if self._lease.left else "standing by", "webhooks": len(self._couriers), "failing": failing}
+        reasons = [courier.reason for courier in self._couriers.values() if courier.reason]
+        return {
+            "status": "delivering" if self._lease.left else "standing by",
+            "webhooks": len(self._couriers),
+            "failing": len(reasons),
+            "reason": reasons[0] if reasons else None,
+        }
 
     def collect(self) -> Iterator[Metric]:
         """What prometheus_client calls on a scrape."""
