@@ -15,7 +15,7 @@ from gateway.edge.cors import preflight, readable
 from gateway.edge.crosssite import same_site
 from gateway.edge.deadlines import for_services, set_deadline
 from gateway.edge.framing import check_headers, check_path, check_query
-from gateway.edge.proxies import Network, client_of, counted_as, scheme_of
+from gateway.edge.proxies import PEER, Network, client_of, counted_as, scheme_of
 from gateway.edge.table import Route, Table, allow_header
 from gateway.errors import CrossSite, InvalidToken, NotLoggedIn, ServiceUnavailable
 from gateway.flights import ClientGone
@@ -201,7 +201,7 @@ class GatewayEdge:
         """Put the client's own address and scheme into the scope, when a trusted proxy tells them."""
         proxies = self._policies.proxies
         if scope["client"]:
-            peer = scope["client"][0]
+            peer = scope[PEER] = scope["client"][0]
             scope["scheme"] = scheme_of(scope["scheme"], peer, headers, proxies)
             forwarded = (value for name, value in scope["headers"] if name == b"x-forwarded-for")
             scope["client"] = (client_of(peer, forwarded, proxies), 0)
