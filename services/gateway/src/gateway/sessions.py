@@ -123,6 +123,10 @@ class Sessions(Credentials[Session]):
         row = await store.find_session(self._db, grant.digest)
         return row is not None and self._in_force(row, grant.claims, seconds(row.seen_at), self._clock())
 
+    def may_be_guessed(self, shown: bytes) -> bool:
+        """Nobody guesses what we have signed: noise from an address keeps nobody out who has just logged in there."""
+        return super().may_be_guessed(shown) and self._cookies.claims(shown) is None
+
     def _account_of(self, shown: bytes) -> int | None:
         claims = self._cookies.claims(shown)
         return claims.get("account") if claims else None

@@ -179,8 +179,8 @@ class GatewayEdge:
     async def _grant(self, token: bytes | None, headers: Headers, address: str) -> Grant | None:
         """Who is let in with the token, or without one with the cookie. Raises ServiceUnavailable.
 
-        And TooManyRequests for what was never let in here, from an address that has asked as often as it may: guesses cost the database no
-        more than that.
+        And TooManyRequests for what may be a guess, from an address that has asked as often as it may: guesses cost the database no more
+        than that.
         """
         shown = _cookie_of(headers) if token is None else token
         if shown is None:
@@ -189,7 +189,7 @@ class GatewayEdge:
         known: Grant | None = credentials.known(shown)
         if known is not None:
             return known
-        if not credentials.met(shown):
+        if credentials.may_be_guessed(shown):
             self._limits.look(address)
         try:
             async with asyncio.timeout(CHECK):
