@@ -11,8 +11,8 @@ from typing import IO
 
 import click
 
+from tools.address import address_of
 from tools.client import Document, Gateway, Refused
-from tools.door import door_of
 from tools.processes import Fault
 
 KINDS = ("employees", "teams", "memberships")
@@ -90,7 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     query = "&".join(f"{flag}=true" for flag in ("atomic", "dry_run") if getattr(options, flag))
     try:
-        gateway = Gateway(options.gateway) if options.gateway else door_of(options.port_base).gateway()
+        gateway = Gateway(options.gateway) if options.gateway else address_of(options.port_base).gateway()
         gateway.log_in(options.user, read_password(options.password_file or options.var / "admin-password"))
         try:
             changed, refused = load_folder(gateway, Path(options.folder), f"?{query}" if query else "")

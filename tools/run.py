@@ -9,8 +9,8 @@ import asyncio
 import sys
 from pathlib import Path
 
+from tools.address import address_of
 from tools.client import Refused
-from tools.door import door_of
 from tools.import_directory import load_folder, read_password
 from tools.processes import Fault, listening, lock_folder
 from tools.settings import Place, make_admin, make_keys, make_services
@@ -21,13 +21,13 @@ SAMPLE = Path(__file__).parent.parent / "deploy" / "sample"
 
 def greeting(place: Place) -> str:
     """What to type next: each line works as it stands, in the folder where `make run` was typed."""
-    door, var = door_of(place.port("gateway")), place.var
-    url, curl = door.url, f"{door.curl} -b {var}/cookies"
+    address, var = address_of(place.port("gateway")), place.var
+    url, curl = address.url, f"{address.curl} -b {var}/cookies"
     return f"""
 Roster runs: the gateway at {url}, employees on port {place.port("employees")}, teams on {place.port("teams")}.
 Ctrl-C stops what was started here, `make restart` restarts it under way; logs are in {var}/log. Try, in another terminal, in this folder:
 
-  {door.curl} -c {var}/cookies -u "admin:$(cat {var}/admin-password)" -X POST {url}/v1/session
+  {address.curl} -c {var}/cookies -u "admin:$(cat {var}/admin-password)" -X POST {url}/v1/session
   {curl} '{url}/v1/employees?q=engineer&limit=3'
   {curl} '{url}/v1/employees?username=noah.weber&fields=id,username,manager_id'
   {curl} '{url}/v1/org-chart?root=1&depth=2'
@@ -45,7 +45,7 @@ def load_sample(place: Place) -> None:
     state = mark.read_text(encoding="utf-8").strip() if mark.exists() else ""
     if state == "done":
         return
-    gateway = door_of(place.port("gateway")).gateway()
+    gateway = address_of(place.port("gateway")).gateway()
     gateway.log_in("admin", read_password(place.password))
     kept = any(gateway.get(f"/v1/{kind}?limit=1").require()["items"] for kind in ("employees", "teams"))
     if state == "begun" or not kept:

@@ -146,7 +146,7 @@ async def test_newcomers_begin_a_few_in_a_turn_in_order_of_arrival() -> None:
 
 async def test_those_who_wait_take_no_place_of_those_who_were_there() -> None:
     tested = door(turn=20)
-    scope = {"method": "GET", "path": "/", "headers": []}
+    scope = {"method": "GET", "path": "/", "scheme": "http", "headers": []}
     for _ in range(100):
         tested.begin_first(lambda: None)
     for _ in range(3):

@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
+
+from gateway import create_app
 
 ABROAD = {"X-Forwarded-For": "203.0.113.9"}
 
@@ -45,3 +48,25 @@ async def test_figures_are_told_where_the_settings_say(
 ) -> None:
     async with open_house(msgspec.structs.replace(behind, metrics_from=networks)) as house:
         assert (await house.browser().get("/metrics", headers={"X-Forwarded-For": address})).status_code == status
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Forwarded-Proto", "Forwarded", "Via"])
+@pytest.mark.parametrize("proxies", [(), ("192.0.2.1",), ("127.0.0.0/8",)])
+async def test_figures_are_not_told_through_a_proxy_that_is_not_believed(
+    settings: Any, open_house: Any, header: str, proxies: tuple[str, ...]
+) -> None:
+    """Nor through one that is and does not say for whom it asks."""
+    async with open_house(msgspec.structs.replace(settings, trusted_proxies=proxies)) as house:
+        assert (await house.browser().get("/metrics", headers={header: "unknown"})).status_code == 403
+
+
+async def test_figures_are_told_on_this_machine_whatever_other_networks_are_named(settings: Any, open_house: Any) -> None:
+    async with open_house(msgspec.structs.replace(settings, metrics_from=("10.0.0.0/8",))) as house:
+        assert (await house.browser().get("/metrics")).status_code == 200
+
+
+async def test_figures_are_not_told_by_a_socket_that_is_no_networks(settings: Any) -> None:
+    app = create_app(settings)
+    transport = httpx.ASGITransport(app, client=None)  # type: ignore[arg-type]  # as a server has it for a unix socket
+    async with httpx.AsyncClient(transport=transport, base_url="http://roster") as client:
+        assert (await client.get("/metrics")).status_code == 403

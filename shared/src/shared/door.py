@@ -25,25 +25,35 @@ TURN: Final = 128
 FIRST: Final = 8
 _ID: Final = "0" * 32
 
+Fields = Iterable[tuple[bytes, bytes]]
+
 
 class Refusal:
-    """The whole answer of a problem, the same for everybody but for the request's id, with more fields if there are any."""
+    """The whole answer of a problem, the same for everybody but for the request's id, with more fields if there are any; over TLS with
+    those of `encrypted` instead.
+    """
 
-    def __init__(self, problem: Overloaded, fields: Iterable[tuple[bytes, bytes]]) -> None:
+    def __init__(self, problem: Overloaded, fields: Fields, encrypted: Fields | None = None) -> None:
         self._body = encode(problem.document(_ID, None)).split(_ID.encode())
-        told = {name.lower(): value for name, value in problem.headers.items()}
-        told |= {"content-type": "application/problem+json", "vary": "Accept", "cache-control": "no-store"}
-        told["x-content-type-options"] = "nosniff"
-        told |= {name.decode(): value.decode() for name, value in fields}
-        lines = "".join(f"{name}: {value}\r\n" for name, value in told.items())
-        self._head = f"HTTP/1.1 {problem.status} {problem.title}\r\n{lines}".encode()
+        self._head = _head(problem, fields)
+        self._encrypted = self._head if encrypted is None else _head(problem, encrypted)
 
     def answer(self, scope: Any) -> bytes:
         """What is to be written to who asks."""
         request_id = Exchange(dict(scope["headers"])).request_id.encode()
         body = request_id.join(self._body)
-        head = b"%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (self._head, request_id, len(body))
+        fields = self._encrypted if scope["scheme"] == "https" else self._head
+        head = b"%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (fields, request_id, len(body))
         return head if scope["method"] == "HEAD" else head + body
+
+
+def _head(problem: Overloaded, fields: Fields) -> bytes:
+    told = {name.lower(): value for name, value in problem.headers.items()}
+    told |= {"content-type": "application/problem+json", "vary": "Accept", "cache-control": "no-store"}
+    told["x-content-type-options"] = "nosniff"
+    told |= {name.decode(): value.decode() for name, value in fields}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in told.items())
+    return f"HTTP/1.1 {problem.status} {problem.title}\r\n{lines}".encode()
 
 
 class Door:
@@ -59,7 +69,8 @@ class Door:
         stopping: Callable[[], bool],
         always: Container[str],
         *,
-        fields: Iterable[tuple[bytes, bytes]] = (SHED,),
+        fields: Fields = (SHED,),
+        encrypted: Fields | None = None,
         turn: int = TURN,
     ) -> None:
         self.turned_away = 0
@@ -70,7 +81,7 @@ class Door:
         self._begun = self._first = 0
         self._in_turn = False
         self._waiting: deque[Callable[[], None]] = deque()
-        self._busy = Refusal(Overloaded("Too many requests came at the same time."), fields)
+        self._busy = Refusal(Overloaded("Too many requests came at the same time."), fields, encrypted)
 
     def refusal(self, scope: Any) -> bytes | None:
         """The bytes of the answer to who is turned away, None for who is let in. Called by the event loop, once a request."""

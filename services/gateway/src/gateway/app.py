@@ -19,7 +19,7 @@ from gateway.config import Settings
 from gateway.contract import CONTRACT
 from gateway.credentials import ISSUER, SCOPE_KEY, Grant
 from gateway.edge import CHECK, MOST, GatewayDoor, GatewayEdge, Policies, Route, Table, own_routes, routes_of
-from gateway.edge.proxies import Network, within
+from gateway.edge.proxies import FORWARDED, LOOPBACK, PEER, Network, within
 from gateway.errors import NotLoggedIn
 from gateway.follower import StaffFollower
 from gateway.forward import Forwarder
@@ -73,7 +73,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
         identify=_caller,
         checks={"database": db.ping, **({} if redis is None else {"redis": partial(redis.execute_command, "PING")})},
         details={"employees": follower.report, **parts.outlets.details},
-        inside=partial(_inside, config.networks(settings.metrics_from)),
+        inside=partial(_inside, [*LOOPBACK, *config.networks(settings.metrics_from)]),
         session_interface=cookies,
         middleware=edge.before,
         contract=CONTRACT,
@@ -169,9 +169,14 @@ def _live(app: Quart, db: Database, parts: Parts, settings: Settings, redis: Red
 
 
 def _inside(networks: Sequence[Network], request: Request) -> bool:
-    """Whether a request comes from one of these networks, or by a socket that is no network's."""
+    """Whether a request comes from one of these networks. By a socket that is no network's, or through a proxy that is not believed or
+    does not say for whom it asks, it comes from nobody knows where.
+    """
     client = request.scope.get("client")
-    return client is None or within(client[0], networks)
+    if client is None:
+        return False
+    told = request.scope.get(PEER, client[0]) != client[0]
+    return within(client[0], networks) and (told or not any(name in request.headers for name in FORWARDED))
 
 
 def _caller(request: Request) -> Caller:

@@ -38,8 +38,8 @@ class Settings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields
     tls_certificate: str = ""
     tls_key: str = ""
     trusted_proxies: tuple[str, ...] = ()
-    metrics_from: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
-    """Networks from which /metrics, and the details of /readyz, may be read."""
+    metrics_from: tuple[str, ...] = ()
+    """Networks, besides this machine, from which /metrics, and the details of /readyz, may be read."""
     origins: tuple[str, ...] = ()
     admin_password_file: str = "var/admin-password"  # noqa: S105 - a path
     pool_size: Annotated[int, Meta(ge=1, le=1_000)] = 144

@@ -104,9 +104,9 @@ class Credentials(Generic[G]):
         found.used = now
         return found.grant
 
-    def met(self, shown: bytes) -> bool:
-        """Whether somebody was let in with this before, and nobody has been refused since."""
-        return shown in self._known
+    def may_be_guessed(self, shown: bytes) -> bool:
+        """Whether nobody was let in with this before, or somebody was refused since, and anybody could have made it up."""
+        return shown not in self._known
 
     async def check(self, shown: bytes) -> G | None:
         """Who is let in with this by the database, or as it was there when nothing of the account has ended since; None for nobody.

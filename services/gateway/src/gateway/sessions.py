@@ -123,6 +123,10 @@ class Sessions(Credentials[Session]):
         row = await store.find_session(self._db, grant.digest)
         return row is not None and self._in_force(row, grant.claims, seconds(row.seen_at), self._clock())
 
+    def may_be_guessed(self, shown: bytes) -> bool:
+        """Nobody guesses what we have signed: noise from an address keeps nobody out who has just logged in there."""
+        return super().may_be_guessed(shown) and self._cookies.claims(shown) is None
+
     def _account_of(self, shown: bytes) -> int | None:
         claims = self._cookies.claims(shown)
         return claims.get("account") if claims else None
@@ -157,18 +161,18 @@ class Sessions(Credentials[Session]):
             begun_before=moment(now - self._absolute),
         )
         of = {ending.account_id} if ending else set()
-        async with self._changing(of | ({account.id} if crowded else set())):
+        async with self._ending(of | ({account.id} if crowded else set())):
             session_id = await self._db.write(unit)
         return Session(digest_of(secret), session_id, account.id, caller, claims, now, self.until(now))
 
     async def end(self, session: Session, author: Author) -> None:
         """The row goes, and with it every copy of the cookie: here at once, in other processes within `FRESH`."""
-        async with self._changing({session.account_id}):
+        async with self._ending({session.account_id}):
             await self._db.write(store.end_session(session.digest, author))
 
     @asynccontextmanager
-    async def _changing(self, accounts: Collection[int]) -> AsyncIterator[None]:
-        """Around a write that ends sessions of these accounts."""
+    async def _ending(self, accounts: Collection[int]) -> AsyncIterator[None]:
+        """What is written inside ends sessions of these accounts: the database decides about all of theirs again, at once here."""
         async with AsyncExitStack() as around:
             for account_id in sorted(accounts):
                 await around.enter_async_context(self._revocations.changing(account_id))

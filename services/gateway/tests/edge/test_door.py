@@ -11,6 +11,7 @@ from gateway.config import Settings
 from gateway.edge import GatewayDoor
 from gateway.edge.edge import SECURITY
 from gateway.resilience import Calls
+from shared.door import TURN
 from shared.pool import Pool
 
 NOBODY = "http://127.0.0.1:9"
@@ -39,10 +40,10 @@ def door(settings: Settings, calls: dict[str, Calls], told: Told) -> GatewayDoor
     return GatewayDoor(calls, edge.app, lambda *what: told.append(what), lambda: False, ())
 
 
-def ask(door: GatewayDoor, method: str, target: str, *headers: tuple[bytes, bytes]) -> bytes | None:
+def ask(door: GatewayDoor, method: str, target: str, *headers: tuple[bytes, bytes], scheme: str = "http") -> bytes | None:
     path, _, query = target.partition("?")
     scope = {"method": method, "path": path, "raw_path": path.encode(), "query_string": query.encode(), "headers": list(headers)}
-    return door.refusal(scope)
+    return door.refusal({**scope, "scheme": scheme})
 
 
 async def test_reads_of_a_service_in_trouble_are_refused_without_asking_who_it_is(door: GatewayDoor, told: Told) -> None:
@@ -56,6 +57,17 @@ async def test_reads_of_a_service_in_trouble_are_refused_without_asking_who_it_i
     assert (document["service"], document["request_id"]) == ("employees", "abc")
     assert b"content-length: %d" % len(body) in head
     assert told == [("list_employees", "GET", 503, 0.0)]
+
+
+@pytest.mark.parametrize(("scheme", "says"), [("http", False), ("https", True)])
+@pytest.mark.parametrize("busy", [False, True])
+async def test_over_tls_a_browser_is_told_to_stay_with_it(door: GatewayDoor, scheme: str, says: bool, busy: bool) -> None:
+    """Whether a service is asked too much or the process itself (RFC 6797, 7.2: and never over plain http)."""
+    for _ in range(TURN if busy else 0):
+        ask(door, "GET", "/v1/teams/1")
+    found = ask(door, "GET", "/v1/employees/7", scheme=scheme)
+    assert found is not None
+    assert (b"\r\nstrict-transport-security: max-age=31536000\r\n" in found) is says
 
 
 async def test_a_head_has_no_body(door: GatewayDoor) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.clients.faults import too_many
-from gateway.edge.edge import SECURITY, GatewayEdge
+from gateway.edge.edge import ENCRYPTED, SECURITY, GatewayEdge
 from gateway.resilience import Calls
 from shared.door import Door, Refusal
 
@@ -16,10 +16,10 @@ class GatewayDoor(Door):
     """`calls` by service; the `edge` knows the routes. A script of another site is refused later, so that it can read why."""
 
     def __init__(self, calls: Mapping[str, Calls], edge: GatewayEdge, *args: Any) -> None:
-        super().__init__(*args, fields=SECURITY)
+        super().__init__(*args, fields=SECURITY, encrypted=ENCRYPTED)
         self._edge = edge
         self._limits = {name: found.requests.limit for name, found in calls.items()}
-        self._too_many = {name: Refusal(too_many(name), SECURITY) for name in calls}
+        self._too_many = {name: Refusal(too_many(name), SECURITY, ENCRYPTED) for name in calls}
 
     def refusal(self, scope: Any) -> bytes | None:
         found = super().refusal(scope)

@@ -15,7 +15,7 @@ from gateway.edge.cors import preflight, readable
 from gateway.edge.crosssite import same_site
 from gateway.edge.deadlines import for_services, set_deadline
 from gateway.edge.framing import check_headers, check_path, check_query
-from gateway.edge.proxies import Network, client_of, counted_as, scheme_of
+from gateway.edge.proxies import PEER, Network, client_of, counted_as, scheme_of
 from gateway.edge.table import Route, Table, allow_header
 from gateway.errors import CrossSite, InvalidToken, NotLoggedIn, ServiceUnavailable
 from gateway.flights import ClientGone
@@ -179,8 +179,8 @@ class GatewayEdge:
     async def _grant(self, token: bytes | None, headers: Headers, address: str) -> Grant | None:
         """Who is let in with the token, or without one with the cookie. Raises ServiceUnavailable.
 
-        And TooManyRequests for what was never let in here, from an address that has asked as often as it may: guesses cost the database no
-        more than that.
+        And TooManyRequests for what may be a guess, from an address that has asked as often as it may: guesses cost the database no more
+        than that.
         """
         shown = _cookie_of(headers) if token is None else token
         if shown is None:
@@ -189,7 +189,7 @@ class GatewayEdge:
         known: Grant | None = credentials.known(shown)
         if known is not None:
             return known
-        if not credentials.met(shown):
+        if credentials.may_be_guessed(shown):
             self._limits.look(address)
         try:
             async with asyncio.timeout(CHECK):
@@ -201,7 +201,7 @@ class GatewayEdge:
         """Put the client's own address and scheme into the scope, when a trusted proxy tells them."""
         proxies = self._policies.proxies
         if scope["client"]:
-            peer = scope["client"][0]
+            peer = scope[PEER] = scope["client"][0]
             scope["scheme"] = scheme_of(scope["scheme"], peer, headers, proxies)
             forwarded = (value for name, value in scope["headers"] if name == b"x-forwarded-for")
             scope["client"] = (client_of(peer, forwarded, proxies), 0)

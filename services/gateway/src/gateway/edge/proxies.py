@@ -2,8 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final
 
 Network = IPv4Network | IPv6Network
+
+PEER: Final = "peer"
+"""Where the edge leaves the connection's own address in the scope, once `client` there may be another."""
+
+LOOPBACK: Final = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
+FORWARDED: Final = ("forwarded", "via", "x-forwarded-for", "x-forwarded-proto")
+"""Headers of which a proxy adds one or another."""
 
 
 def client_of(peer: str, forwarded: Iterable[bytes], trusted: Sequence[Network]) -> str:

@@ -17,7 +17,7 @@ AT: Final = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Address:
     """A gateway at a port of this machine, and the file of its certificate when it speaks TLS."""
 
     port: int
@@ -54,17 +54,17 @@ class Door:
         return Gateway(f"https://{AT}:{self.port}", _read(self.certificate).public_bytes(Encoding.DER))
 
 
-def door_of(port: int) -> Door:
-    """The door of a gateway whose settings are those of this environment. Raises Fault."""
+def address_of(port: int) -> Address:
+    """The address of the gateway whose settings are those of this environment. Raises Fault."""
     if not {"GATEWAY_TLS_CERTIFICATE", "GATEWAY_TLS_CERTIFICATE_FILE", "GATEWAY_SETTINGS"} & os.environ.keys():
-        return Door(port, None)
+        return Address(port, None)
     from gateway.config import Settings  # here, since the gateway takes a while to import
 
     try:
         certificate = load(Settings, "GATEWAY").certificate()
     except SettingsError as error:
         raise Fault(f"gateway: {'; '.join(error.faults)}") from error
-    return Door(port, Path(certificate[0]) if certificate else None)
+    return Address(port, Path(certificate[0]) if certificate else None)
 
 
 def _read(certificate: Path) -> x509.Certificate:
