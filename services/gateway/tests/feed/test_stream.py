@@ -41,6 +41,7 @@ class Reader:
     async def next(self) -> Sent:
         """The next event. Raises StopAsyncIteration at the end of the stream."""
         sent = Sent()
+        assert self.response.status_code == 200, await self.response.aread()
         async with asyncio.timeout(30):
             while line := await anext(self._lines) or not sent.data:
                 if line is True:  # an empty line after a comment or after `retry`
