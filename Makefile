@@ -12,7 +12,7 @@ ROSTER_SECRETS ?= $(ROSTER_VAR)/secrets
 TESTS ?=
 MINUTES ?= 5
 # Tests wait more than they work.
-WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
+WORKERS ?= $(shell echo $$((1 + $$(getconf _NPROCESSORS_ONLN))))
 ARGS ?=
 SERVICE ?=
 HEAD ?=
