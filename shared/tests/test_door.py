@@ -3,7 +3,6 @@
 import asyncio
 import json
 import socket
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, suppress
 from typing import Any
@@ -21,16 +20,6 @@ LIVE = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
 HEAD = b"HEAD /v1/notes HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POST = b"POST /v1/notes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
 MANY = 3 * TURN
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    process = Process("notes", [sys.executable, "-m", "shared.testing.notes", "serve"], tmp_path_factory.mktemp("door"))
-    process.env |= {"NOTES_OPEN": "true", "NOTES_PORT": str(process.port)}
-    process.start()
-    process.wait_ready()
-    yield process
-    process.kill()
 
 
 @pytest.fixture
@@ -132,7 +121,7 @@ def door(**settings: Any) -> Door:
 async def test_newcomers_begin_a_few_in_a_turn_in_order_of_arrival() -> None:
     tested = door()
     begun: list[int] = []
-    at_once = [tested.begin_first(lambda number=number: begun.append(number)) for number in range(3 * FIRST + 1)]  # type: ignore[misc]
+    at_once = [tested.begin_first(lambda number=number: begun.append(number)) for number in range(3 * FIRST + 1)]  # type: ignore[misc]  # no type for a default
     assert at_once == [True] * FIRST + [False] * (2 * FIRST + 1)
     counts = [len(begun)]
     for _ in range(5):

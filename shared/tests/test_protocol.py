@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,16 +15,6 @@ from shared.testing.processes import Process
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 CHUNK = b"x" * 32_768
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    process = Process("notes", [sys.executable, "-m", "shared.testing.notes", "serve"], tmp_path_factory.mktemp("protocol"))
-    process.env |= {"NOTES_OPEN": "true", "NOTES_PORT": str(process.port)}
-    process.start()
-    process.wait_ready()
-    yield process
-    process.kill()
 
 
 async def answer(server: Process, *pieces: bytes) -> tuple[int, dict[str, Any]]:
@@ -133,14 +122,21 @@ class Transport(asyncio.Transport):
         """It never paused."""
 
 
-async def test_somebody_who_never_finishes_a_head_is_waited_for_only_so_long() -> None:
+def idle_connection(loop: Loop, transport: Transport) -> Protocol:
+    """A connection that is kept for 75 s, and whose requests do not run."""
+
     async def app(scope: Any, receive: Any, send: Any) -> None:
         """Answers nothing."""
 
-    loop = Loop()
-    connection = Protocol(Config(app, log_config=None), ServerState(), {}, loop)
+    connection = Protocol(Config(app, log_config=None, timeout_keep_alive=75), ServerState(), {}, loop)
     connection._start_asgi_task = lambda *_: None  # type: ignore[method-assign]  # no request is to run
-    connection.connection_made(Transport())
+    connection.connection_made(transport)
+    return connection
+
+
+async def test_somebody_who_never_finishes_a_head_is_waited_for_only_so_long() -> None:
+    loop = Loop()
+    connection = idle_connection(loop, Transport())
     assert loop.pending() == 1, "from the connection on"
     connection.data_received(GET)
     assert loop.pending() == 1
@@ -153,13 +149,8 @@ async def test_somebody_who_never_finishes_a_head_is_waited_for_only_so_long() -
 
 
 async def test_a_connection_is_kept_for_its_time_from_the_last_answer_on() -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        """Answers nothing."""
-
     loop, transport = Loop(), Transport()
-    connection = Protocol(Config(app, log_config=None, timeout_keep_alive=75), ServerState(), {}, loop)
-    connection._start_asgi_task = lambda *_: None  # type: ignore[method-assign]  # no request is to run
-    connection.connection_made(transport)
+    connection = idle_connection(loop, transport)
     for now in (0.0, 50.0):
         loop.now = now
         connection.data_received(GET + b"\r\n")
@@ -207,13 +198,8 @@ async def test_who_goes_on_sending_is_not_listened_to_for_ever(server: Process) 
 
 
 async def test_a_body_that_comes_behind_its_answer_keeps_no_connection_open() -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        """Answers nothing."""
-
     loop, transport = Loop(), Transport()
-    connection = Protocol(Config(app, log_config=None, timeout_keep_alive=75), ServerState(), {}, loop)
-    connection._start_asgi_task = lambda *_: None  # type: ignore[method-assign]  # no request is to run
-    connection.connection_made(transport)
+    connection = idle_connection(loop, transport)
     connection.data_received(POST + b"Content-Length: 3\r\n\r\n")
     connection.cycle.response_complete = True
     connection.on_response_complete()

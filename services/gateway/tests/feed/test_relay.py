@@ -136,6 +136,13 @@ async def test_one_that_is_late_writes_nothing(nats_server: NatsServer) -> None:
     await other.close()
 
 
+async def fails(relay: Relay) -> None:
+    """Wait until it says that it can't go on."""
+    async with asyncio.timeout(PATIENCE):
+        while relay.report()["status"] != "failing":  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.02)
+
+
 async def test_what_cannot_be_read_is_told(db: Database, nats_server: NatsServer, fakes: dict[str, FakeFeed], merged: Any) -> None:
     for number in (1, 2, 3):
         fakes["employees"].add("employee", number, "created")
@@ -143,9 +150,7 @@ async def test_what_cannot_be_read_is_told(db: Database, nats_server: NatsServer
     fakes["teams"].add("team", 1, "created")
     relay = relay_of(db, merged(fakes), nats_server)
     await relay.start()
-    async with asyncio.timeout(PATIENCE):
-        while relay.report()["status"] != "failing":  # noqa: ASYNC110 - it tells nobody
-            await asyncio.sleep(0.02)
+    await fails(relay)
     assert "employees" in relay.report()["reason"]
     assert await holds(nats_server, 1) == ["t1.1"]
     await relay.stop()
@@ -171,9 +176,7 @@ async def test_a_stream_of_somebody_else_is_left_alone(
         fakes["teams"].add("team", 1, "created")
         relay = relay_of(db, merged(fakes), nats_server)
         await relay.start()
-        async with asyncio.timeout(PATIENCE):
-            while relay.report()["status"] != "failing":  # noqa: ASYNC110 - it tells nobody
-                await asyncio.sleep(0.02)
+        await fails(relay)
         assert await nats_server.count() == 1
     await relay.stop()
 
