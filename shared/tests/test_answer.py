@@ -48,12 +48,13 @@ def part(body: bytes, more: bool = False) -> dict[str, Any]:
     return {"type": "http.response.body", "body": body, "more_body": more}
 
 
-async def written(request: bytes, messages: Sequence[dict[str, Any]]) -> Transport:
-    """What a server writes for an app that answers a request with these messages."""
+async def written(request: bytes, messages: Sequence[dict[str, Any]], pause: float = 0.0) -> Transport:
+    """What a server writes for an app that answers a request with these messages, and lets others run for `pause` seconds after each."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         for message in messages:
             await send(message)
+            await asyncio.sleep(pause)
 
     transport = Transport()
     state = ServerState()
@@ -95,9 +96,9 @@ async def test_a_connection_ends_when_either_side_says_so(request_: bytes, heade
 
 
 async def test_a_streamed_answer_goes_piece_by_piece() -> None:
-    transport = await written(GET, [start(), part(b"a", more=True), part(b"b", more=True), part(b"")])
+    transport = await written(GET, [start(), part(b"a", more=True), part(b"b", more=True), part(b"")], pause=0.001)
     assert b"".join(transport.written) == b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n"
-    assert len(transport.written) > 2
+    assert len(transport.written) == 3, "a piece waited for the next"
 
 
 @pytest.mark.parametrize(

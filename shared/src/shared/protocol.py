@@ -14,6 +14,7 @@ from shared.answer import Answer
 from shared.door import Door
 from shared.errors import BadRequest, Problem, problem_of_status
 from shared.exchange import Exchange
+from shared.gathering import Gathered
 from shared.json import encode
 
 MAX_HEAD: Final = 64 * 1024
@@ -60,7 +61,7 @@ class Protocol(HttpToolsProtocol):
         self._refusal: Problem = BadRequest("this is no HTTP/1.1 request, or one that could be read in two ways")
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
+        super().connection_made(Gathered(transport, self.loop))
         self._patience = self.loop.call_later(HEAD_WITHIN, transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:

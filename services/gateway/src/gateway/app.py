@@ -17,8 +17,8 @@ from gateway.clients import UPSTREAMS, Rule, Upstream, public_rules
 from gateway.clients.provider import Provider
 from gateway.config import Settings
 from gateway.contract import CONTRACT
-from gateway.credentials import ISSUER, SCOPE_KEY, Grant
-from gateway.edge import CHECK, MOST, GatewayDoor, GatewayEdge, Policies, Route, Table, own_routes, routes_of
+from gateway.credentials import CHECK, ISSUER, SCOPE_KEY, Grant
+from gateway.edge import MOST, GatewayDoor, GatewayEdge, Policies, Route, Table, own_routes, routes_of
 from gateway.edge.proxies import FORWARDED, LOOPBACK, PEER, Network, within
 from gateway.errors import NotLoggedIn
 from gateway.follower import StaffFollower

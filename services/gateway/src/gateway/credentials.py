@@ -8,13 +8,15 @@ everywhere after that: at once in the process that ended it, which forgets what 
 import asyncio
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar
 
+from gateway.errors import ServiceUnavailable
 from gateway.revocations import REREAD, Revocations
 from gateway.store import Unit
-from shared.db import Database, Unavailable
+from shared.db import Database, StoreError, Unavailable
 from shared.identity import Caller
 
 SCOPE_KEY: Final = "session"
@@ -23,6 +25,12 @@ SCOPE_KEY: Final = "session"
 FRESH: Final = 0.9
 """Seconds for which something is taken as it was found in the database. What was ended is refused everywhere within a second: the rest is
 for the answers under way."""
+
+AHEAD: Final = 0.6
+"""Seconds after which the database is asked by the way, so that who asks all the time never waits for it."""
+
+CHECK: Final = 1.0
+"""Seconds that it may take to find out whose something is."""
 
 NOTED_EVERY: Final = 60.0
 """Seconds between two notes of a last use."""
@@ -61,6 +69,7 @@ class _Known(Generic[G]):
     used: float
     read: float
     stamp: bytes
+    renewing: bool = False
 
 
 class Credentials(Generic[G]):
@@ -70,6 +79,8 @@ class Credentials(Generic[G]):
         self._db, self._revocations, self._clock, self._log = db, revocations, clock, log
         self._known: dict[bytes, _Known[G]] = {}
         self._notes: dict[str, asyncio.Task[None]] = {}
+        self._renewals: set[asyncio.Task[None]] = set()
+        self._forgotten = 0
 
     async def _find(self, shown: bytes, known: G | None, used: float, now: float) -> Found[G] | None:
         """What the database has for what was shown; None when nothing is in force. `known` is what it had before, `used` when it was
@@ -99,10 +110,22 @@ class Credentials(Generic[G]):
         if found is None:
             return None
         now = self._clock()
-        if not 0 <= now - found.checked < FRESH:
+        age = now - found.checked
+        if not 0 <= age < FRESH:
             return None
         found.used = now
+        if age > AHEAD and not found.renewing:
+            found.renewing = True
+            task = asyncio.get_running_loop().create_task(self._renew(shown))
+            self._renewals.add(task)
+            task.add_done_callback(self._renewals.discard)
         return found.grant
+
+    async def _renew(self, shown: bytes) -> None:
+        """Ask before anybody has to wait for it. Who can't be asked is asked again with the next request."""
+        with suppress(StoreError, ServiceUnavailable, TimeoutError):
+            async with asyncio.timeout(CHECK):
+                await self.check(shown)
 
     def may_be_guessed(self, shown: bytes) -> bool:
         """Whether nobody was let in with this before, or somebody was refused since, and anybody could have made it up."""
@@ -113,17 +136,20 @@ class Credentials(Generic[G]):
 
         Raises StoreError, ServiceUnavailable.
         """
-        known = self._known.get(shown)
+        known, forgotten = self._known.get(shown), self._forgotten
         account_id = known.grant.account_id if known else self._account_of(shown)
         stamp = b"" if account_id is None else await self._revocations.stamp(account_id)
         now = self._clock()
         if known and stamp and self._still_holds(known, stamp, now):
             known.checked = known.used = now
+            known.renewing = False
             return known.grant
         found = await self._find(shown, known.grant if known else None, known.used if known else 0.0, now)
         if found is None:
             self._known.pop(shown, None)
             return None
+        if forgotten != self._forgotten:  # what was read may have ended meanwhile
+            return found.grant
         if len(self._known) >= KNOWN:
             del self._known[next(iter(self._known))]
         self._known[shown] = _Known(found.grant, checked=now, used=now, read=now, stamp=stamp)
@@ -136,12 +162,13 @@ class Credentials(Generic[G]):
 
     def forget(self, account_id: int) -> None:
         """Ask the database again at the account's next request."""
+        self._forgotten += 1
         for shown in [shown for shown, known in self._known.items() if known.grant.account_id == account_id]:
             del self._known[shown]
 
     async def close(self) -> None:
-        """Wait for the notes under way."""
-        await asyncio.gather(*self._notes.values(), return_exceptions=True)
+        """Wait for what is under way."""
+        await asyncio.gather(*self._notes.values(), *self._renewals, return_exceptions=True)
 
     def _note(self, digest: str, now: float) -> None:
         """Write down the last use, without keeping the request waiting; a second note within the minute is left out."""

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterable
 from typing import TYPE_CHECKING, cast
 
+from shared.gathering import Gathered
 from shared.pool.errors import ConnectionLost, PoolError, ProtocolViolation, ReadTimeout
 from shared.pool.reader import ResponseReader
 from shared.pool.response import Response
@@ -46,7 +47,7 @@ class Connection(asyncio.Protocol):
         self._pool = pool
         self._loop = loop
         self._reader = ResponseReader(max_head)
-        self._transport: asyncio.Transport | None = None
+        self._transport: Gathered | None = None
         self._response: Response | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = self._deadline = _NEVER
@@ -141,7 +142,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport, unless nobody waits for it any more."""
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's do not derive from asyncio's
+        self._transport = Gathered(cast("asyncio.Transport", transport), self._loop)  # uvloop's do not derive from asyncio's
         if self.closed:
             self._transport.abort()
 

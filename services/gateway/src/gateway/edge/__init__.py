@@ -2,7 +2,7 @@
 
 from gateway.edge.deadlines import MOST
 from gateway.edge.door import GatewayDoor
-from gateway.edge.edge import CHECK, GatewayEdge, Policies
+from gateway.edge.edge import GatewayEdge, Policies
 from gateway.edge.table import Route, Table, own_routes, routes_of
 
-__all__ = ["CHECK", "MOST", "GatewayDoor", "GatewayEdge", "Policies", "Route", "Table", "own_routes", "routes_of"]
+__all__ = ["MOST", "GatewayDoor", "GatewayEdge", "Policies", "Route", "Table", "own_routes", "routes_of"]

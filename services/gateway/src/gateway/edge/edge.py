@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway.credentials import SCOPE_KEY, Credentials, Grant
+from gateway.credentials import CHECK, SCOPE_KEY, Credentials, Grant
 from gateway.edge.cors import preflight, readable
 from gateway.edge.crosssite import same_site
 from gateway.edge.deadlines import for_services, set_deadline
@@ -42,9 +42,6 @@ SECURITY: Final = [
 ]
 CLIENT_GONE: Final = 499
 """What the log says of a request whose client left before its answer."""
-
-CHECK: Final = 1.0
-"""Seconds that it may take to find out whose session or token it is."""
 
 ENCRYPTED: Final = [*SECURITY, (b"strict-transport-security", b"max-age=31536000")]
 _COOKIE: Final = COOKIE.encode() + b"="

@@ -84,6 +84,7 @@ class Lane:
         self.calls = calls
         self.places = {calls.reads: reads, calls.writes: writes or reads}
         """By their breaker."""
+        self._bulkheads = (reads,) if writes is None else (reads, writes)
         self.limit = AdaptiveLimit(reads.size, clock=calls.clock)
         """Of reads."""
         self.probes = probes
@@ -93,12 +94,15 @@ class Lane:
     @property
     def busy(self) -> int:
         """Requests under way."""
-        return sum(found.busy for found in set(self.places.values()))
+        busy = 0
+        for found in self._bulkheads:
+            busy += found.busy
+        return busy
 
     @property
     def refused(self) -> int:
         """Requests that got no place."""
-        return sum(found.refused for found in set(self.places.values()))
+        return sum(found.refused for found in self._bulkheads)
 
     async def request(
         self,
