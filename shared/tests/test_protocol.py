@@ -32,6 +32,24 @@ async def answer(server: Process, *pieces: bytes) -> tuple[int, dict[str, Any]]:
     return int(head.split(b" ")[1]), json.loads(body)
 
 
+async def test_who_ends_behind_a_request_has_its_answer() -> None:
+    """An answer that is there at once, to a client whose end comes with its request."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"found"})
+
+    loop, state, config = asyncio.get_running_loop(), ServerState(), Config(app, log_config=None, access_log=False)
+    serving = await loop.create_server(lambda: Protocol(config, state, {}, loop), "127.0.0.1", 0)
+    async with serving, asyncio.timeout(20):
+        for _ in range(50):
+            reader, writer = await asyncio.open_connection(*serving.sockets[0].getsockname())
+            writer.write(GET + b"\r\n")
+            writer.write_eof()
+            assert (await reader.read()).endswith(b"found")
+            writer.close()
+
+
 @pytest.mark.parametrize(
     "request_",
     [

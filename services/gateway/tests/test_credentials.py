@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from gateway.credentials import AHEAD, FRESH, Credentials, Found, Grant, caller_of
 from gateway.models import sessions
@@ -12,6 +12,7 @@ from gateway.revocations import InDatabase
 from shared.db import Query, Unavailable
 from shared.observe import logger
 
+SEEN = Query(select(sessions.c.seen_at))
 GRANT = Grant("digest", 1, 7, caller_of(7, "ada", "viewer"))
 
 
@@ -93,6 +94,30 @@ async def test_what_was_read_before_it_ended_is_not_remembered(held: Held, ahead
     await held.close()
     assert reading is None or await reading == GRANT
     assert held.known(b"shown") is None
+
+
+async def test_who_else_has_ended_keeps_nothing_from_being_remembered(held: Held) -> None:
+    held.told.clear()
+    held.now += AHEAD + 0.01
+    assert held.known(b"shown") == GRANT
+    await asyncio.sleep(0)
+    held.forget(GRANT.account_id + 1)
+    held.told.set()
+    await held.close()
+    held.now += AHEAD - 0.01
+    assert held.known(b"shown") == GRANT
+
+
+async def test_a_use_that_is_noted_ahead_is_written_before_the_end(house: Any) -> None:
+    browser = await house.browser().log_in("viewer")
+    assert (await browser.get("/v1/session")).status_code == 200
+    house.clock.now += FRESH - 0.2
+    db, cookie = house.app.extensions["db"], browser.cookie.encode()
+    before = await db.all(SEEN)
+    house.app.extensions["gateway"].sessions.known(cookie)
+    house.clock.now += 100.0  # by the time it asks, a minute has gone by
+    await house.app.extensions["gateway"].sessions.close()
+    assert await db.all(SEEN) != before
 
 
 async def test_a_session_that_is_used_all_the_time_is_never_a_second_old(house: Any) -> None:

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from sqlalchemy import delete
 
 from gateway.app import REDIS_CONNECTIONS, make_redis
+from gateway.credentials import AHEAD, FRESH
 from gateway.errors import ServiceUnavailable
 from gateway.models import sessions
 from gateway.revocations import REREAD, InRedis
@@ -54,6 +55,20 @@ async def test_the_database_is_asked_when_something_has_ended_and_each_minute(sh
         assert (await stays.get("/v1/session")).status_code == 200
         first.clock.now += REREAD / 2
         assert (await stays.get("/v1/session")).status_code == 401
+
+
+async def test_a_session_that_is_used_all_the_time_is_asked_about_ahead(shared: Any, open_house: Any, redis: RedisServer) -> None:
+    async with open_house(shared) as house:
+        browser = await house.browser().log_in("viewer")
+        for _ in range(3):
+            assert (await browser.get("/v1/session")).status_code == 200
+            await house.app.extensions["gateway"].sessions.close()  # what was asked by the way
+            house.clock.now += AHEAD + 0.1
+        redis.kill()
+        house.clock.now -= 0.2
+        assert (await browser.get("/v1/session")).status_code == 200
+        house.clock.now += FRESH
+        assert (await browser.get("/v1/session")).status_code == 503
 
 
 async def test_sessions_end_by_themselves_under_the_same_stamp(shared: Any, open_house: Any) -> None:

@@ -60,6 +60,8 @@ class Protocol(HttpToolsProtocol):
         self._turned_away = 0  # of the present read
         self._refusal: Problem = BadRequest("this is no HTTP/1.1 request, or one that could be read in two ways")
 
+    transport: Gathered
+
     def connection_made(self, transport: Any) -> None:
         super().connection_made(Gathered(transport, self.loop))
         self._patience = self.loop.call_later(HEAD_WITHIN, transport.abort)
@@ -68,6 +70,10 @@ class Protocol(HttpToolsProtocol):
         self._be_calm()
         super().connection_lost(exc)
         super()._unset_keepalive_if_required()
+
+    def eof_received(self) -> None:
+        """The client sends nothing more; the loop closes the connection now. What has been answered is for it."""
+        self.transport.flush()
 
     def data_received(self, data: bytes) -> None:
         first, self._first = self._first, False

@@ -2,9 +2,11 @@
 
 import asyncio
 import random
+import socket
 from collections.abc import Callable
 
 import pytest
+import uvloop
 
 from shared.pool import ConnectionLost, Pool
 from shared.testing.raw import OK, RawServers
@@ -99,3 +101,29 @@ async def test_a_fresh_connection_is_fresh_even_when_the_pool_is_full(servers: R
     assert (pool.idle, servers.connections) == (2, 2)
     await (await pool.request(b"GET", b"/", fresh=True)).read()
     assert (pool.open, servers.connections) == (2, 3)
+
+
+@pytest.mark.parametrize("last", [b"", b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"], ids=["its end", "bytes"])
+async def test_what_came_before_a_request_was_written_loses_nothing(last: bytes, pools: Pools) -> None:
+    """The server has let go, and the loop has not looked. uvloop looks before it writes, so the request stays here, and any may be sent
+    again; asyncio writes first.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        pool = pools(f"http://127.0.0.1:{listening.getsockname()[1]}")
+        first = asyncio.create_task(pool.request(b"GET", b"/"))
+        theirs, _ = await asyncio.to_thread(listening.accept)
+        with theirs:
+            theirs.settimeout(20)
+            await asyncio.to_thread(theirs.recv, 1000)
+            theirs.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            await (await first).read()
+            theirs.sendall(last)
+            theirs.shutdown(socket.SHUT_WR)
+            try:
+                await pool.request(b"POST", b"/", body=b"body")
+                sent = True
+            except ConnectionLost as error:
+                sent = error.sent
+            received = await asyncio.to_thread(theirs.recv, 1000)
+            assert sent is (received != b"")
+            assert not sent or not isinstance(asyncio.get_running_loop(), uvloop.Loop)

@@ -72,6 +72,15 @@ class _Known(Generic[G]):
     renewing: bool = False
 
 
+class _Check:
+    """A question to the database that is under way: the accounts that were forgotten meanwhile, of which it may have read what is over."""
+
+    __slots__ = ("forgotten",)
+
+    def __init__(self) -> None:
+        self.forgotten: set[int] = set()
+
+
 class Credentials(Generic[G]):
     """Whose one kind of credential is. `clock` gives seconds since the epoch."""
 
@@ -80,7 +89,7 @@ class Credentials(Generic[G]):
         self._known: dict[bytes, _Known[G]] = {}
         self._notes: dict[str, asyncio.Task[None]] = {}
         self._renewals: set[asyncio.Task[None]] = set()
-        self._forgotten = 0
+        self._checks: set[_Check] = set()
 
     async def _find(self, shown: bytes, known: G | None, used: float, now: float) -> Found[G] | None:
         """What the database has for what was shown; None when nothing is in force. `known` is what it had before, `used` when it was
@@ -122,7 +131,7 @@ class Credentials(Generic[G]):
         return found.grant
 
     async def _renew(self, shown: bytes) -> None:
-        """Ask before anybody has to wait for it. Who can't be asked is asked again with the next request."""
+        """Ask before anybody has to wait for it. Where nobody answers, the next request that finds it no longer fresh asks again."""
         with suppress(StoreError, ServiceUnavailable, TimeoutError):
             async with asyncio.timeout(CHECK):
                 await self.check(shown)
@@ -136,7 +145,15 @@ class Credentials(Generic[G]):
 
         Raises StoreError, ServiceUnavailable.
         """
-        known, forgotten = self._known.get(shown), self._forgotten
+        check = _Check()
+        self._checks.add(check)
+        try:
+            return await self._ask(shown, check)
+        finally:
+            self._checks.discard(check)
+
+    async def _ask(self, shown: bytes, check: "_Check") -> G | None:
+        known = self._known.get(shown)
         account_id = known.grant.account_id if known else self._account_of(shown)
         stamp = b"" if account_id is None else await self._revocations.stamp(account_id)
         now = self._clock()
@@ -148,11 +165,10 @@ class Credentials(Generic[G]):
         if found is None:
             self._known.pop(shown, None)
             return None
-        if forgotten != self._forgotten:  # what was read may have ended meanwhile
-            return found.grant
-        if len(self._known) >= KNOWN:
-            del self._known[next(iter(self._known))]
-        self._known[shown] = _Known(found.grant, checked=now, used=now, read=now, stamp=stamp)
+        if found.grant.account_id not in check.forgotten:
+            if len(self._known) >= KNOWN:
+                del self._known[next(iter(self._known))]
+            self._known[shown] = _Known(found.grant, checked=now, used=now, read=now, stamp=stamp)
         if now - found.noted >= NOTED_EVERY:
             self._note(found.grant.digest, now)
         return found.grant
@@ -162,13 +178,15 @@ class Credentials(Generic[G]):
 
     def forget(self, account_id: int) -> None:
         """Ask the database again at the account's next request."""
-        self._forgotten += 1
+        for check in self._checks:
+            check.forgotten.add(account_id)
         for shown in [shown for shown, known in self._known.items() if known.grant.account_id == account_id]:
             del self._known[shown]
 
     async def close(self) -> None:
         """Wait for what is under way."""
-        await asyncio.gather(*self._notes.values(), *self._renewals, return_exceptions=True)
+        for tasks in (self._renewals, self._notes.values()):  # the first may begin some of the second
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _note(self, digest: str, now: float) -> None:
         """Write down the last use, without keeping the request waiting; a second note within the minute is left out."""

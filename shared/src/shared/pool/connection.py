@@ -26,6 +26,7 @@ class Connection(asyncio.Protocol):
         "_deadline",
         "_drained",
         "_due",
+        "_flushed",
         "_idle",
         "_loop",
         "_moved",
@@ -53,6 +54,7 @@ class Connection(asyncio.Protocol):
         self._timer_at = self._deadline = _NEVER
         self._idle: float | None = None
         self._moved = 0.0
+        self._flushed = 0  # as often the transport had written when the request began
         self._drained: asyncio.Future[None] | None = None
         self._paused = self._sending = self._used = self._wrote = self.closed = self.lost = False
 
@@ -76,6 +78,7 @@ class Connection(asyncio.Protocol):
         elif self._deadline < self._timer_at:
             self._watch()
         self._wrote = True
+        self._flushed = transport.flushed
         transport.write(data)
         return response
 
@@ -152,6 +155,11 @@ class Connection(asyncio.Protocol):
         if response is None:
             self.close(ProtocolViolation("bytes on an idle connection"))
             return
+        if self._transport is not None and not self._sent():
+            if self._used:
+                self.close(self._lost("bytes came before the request was written"))
+                return
+            self._transport.flush()  # to a server that answers whoever comes
         reader = self._reader
         try:
             reader.feed(data)
@@ -226,7 +234,11 @@ class Connection(asyncio.Protocol):
             self._transport.write(data)
 
     def _lost(self, message: str) -> ConnectionLost:
-        return ConnectionLost(message, sent=self._wrote, reused=self._used, received=self._wrote and self._reader.received)
+        return ConnectionLost(message, sent=self._sent(), reused=self._used, received=self._wrote and self._reader.received)
+
+    def _sent(self) -> bool:
+        """Whether any of the request under way has left us."""
+        return self._wrote and self._transport is not None and self._transport.flushed != self._flushed
 
     def _watch(self) -> None:
         """See to it that the timer fires in time for the deadline or the idle timeout."""
@@ -243,9 +255,9 @@ class Connection(asyncio.Protocol):
         self._timer, self._timer_at = None, _NEVER
         now = self._loop.time()
         if now >= self._deadline:
-            self.close(ReadTimeout("the time for the request is up", sent=self._wrote, theirs=self._wrote and self._waits()))
+            self.close(ReadTimeout("the time for the request is up", sent=self._sent(), theirs=self._sent() and self._waits()))
         elif self._idle is not None and now >= self._moved + self._idle and self._waits():
-            self.close(ReadTimeout("the other side moved no byte for too long", sent=self._wrote, theirs=True))
+            self.close(ReadTimeout("the other side moved no byte for too long", sent=self._sent(), theirs=True))
         else:
             if self._idle is not None and not self._waits():
                 self._moved = now
