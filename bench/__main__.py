@@ -17,15 +17,15 @@ def main() -> int:
     scale = QUICK if options.quick else dataclasses.replace(Scale(), rounds=options.rounds, seconds=options.seconds)
     os.sched_setaffinity(0, {LOAD_CORE})
     figures: list[Figure] = []
+    command = " ".join(["make bench", *([f'ARGS="{" ".join(sys.argv[1:])}"'] if sys.argv[1:] else [])])
     scene = Scene(options.var.absolute(), scale)
     for name, measure in SCENARIOS.items():
         if not options.scenarios or name in options.scenarios:
             print(f"measuring {name} …", file=sys.stderr, flush=True)
             figures += measure(scene)
+            if options.write:  # each time: what was measured outlives a scenario that fails
+                report.write(report.markdown(figures, scale, command))
     print(report.table(figures))
-    if options.write:
-        command = " ".join(["make bench", *([f'ARGS="{" ".join(sys.argv[1:])}"'] if sys.argv[1:] else [])])
-        report.write(report.markdown(figures, scale, command))
     return 0
 
 
