@@ -133,8 +133,7 @@ class Credentials(Generic[G]):
     async def _renew(self, shown: bytes) -> None:
         """Ask before anybody has to wait for it. Where nobody answers, the next request that finds it no longer fresh asks again."""
         with suppress(StoreError, ServiceUnavailable, TimeoutError):
-            async with asyncio.timeout(CHECK):
-                await self.check(shown)
+            await self.check(shown)
 
     def may_be_guessed(self, shown: bytes) -> bool:
         """Whether nobody was let in with this before, or somebody was refused since, and anybody could have made it up."""
@@ -143,16 +142,17 @@ class Credentials(Generic[G]):
     async def check(self, shown: bytes) -> G | None:
         """Who is let in with this by the database, or as it was there when nothing of the account has ended since; None for nobody.
 
-        Raises StoreError, ServiceUnavailable.
+        Raises StoreError, ServiceUnavailable, and TimeoutError after `CHECK`.
         """
         check = _Check()
         self._checks.add(check)
         try:
-            return await self._ask(shown, check)
+            async with asyncio.timeout(CHECK):
+                return await self._ask(shown, check)
         finally:
             self._checks.discard(check)
 
-    async def _ask(self, shown: bytes, check: "_Check") -> G | None:
+    async def _ask(self, shown: bytes, check: _Check) -> G | None:
         known = self._known.get(shown)
         account_id = known.grant.account_id if known else self._account_of(shown)
         stamp = b"" if account_id is None else await self._revocations.stamp(account_id)

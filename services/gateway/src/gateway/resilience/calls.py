@@ -84,7 +84,7 @@ class Lane:
         self.calls = calls
         self.places = {calls.reads: reads, calls.writes: writes or reads}
         """By their breaker."""
-        self._bulkheads = (reads,) if writes is None else (reads, writes)
+        self._bulkheads = frozenset(self.places.values())
         self.limit = AdaptiveLimit(reads.size, clock=calls.clock)
         """Of reads."""
         self.probes = probes
@@ -94,10 +94,7 @@ class Lane:
     @property
     def busy(self) -> int:
         """Requests under way."""
-        busy = 0
-        for found in self._bulkheads:
-            busy += found.busy
-        return busy
+        return sum(found.busy for found in self._bulkheads)
 
     @property
     def refused(self) -> int:
