@@ -42,7 +42,8 @@ from shared.pool import Pool
 from shared.service import Service, create_service
 
 REDIS_TIMEOUT: Final = 0.25
-REDIS_CONNECTIONS: Final = 200
+REDIS_CONNECTIONS: Final = 32
+"""Few: making one takes longer than an answer, so a burst of callers is answered sooner over these than over one for each."""
 DESCRIPTION = "The door to the directory: log-in, routing, and what is put together from several services."
 LOG_INS: Final = 0.1
 """How much of what may be under way log-ins may be: each costs as much as a thousand reads."""
