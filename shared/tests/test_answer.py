@@ -39,6 +39,9 @@ class Transport(asyncio.Transport):
     def close(self) -> None:
         self.closed = True
 
+    def get_write_buffer_size(self) -> int:
+        return 0
+
 
 def start(*headers: tuple[bytes, bytes], status: int = 200) -> dict[str, Any]:
     return {"type": "http.response.start", "status": status, "headers": list(headers)}
@@ -99,6 +102,17 @@ async def test_a_streamed_answer_goes_piece_by_piece() -> None:
     transport = await written(GET, [start(), part(b"a", more=True), part(b"b", more=True), part(b"")], pause=0.001)
     assert b"".join(transport.written) == b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n"
     assert len(transport.written) == 3, "a piece waited for the next"
+
+
+@pytest.mark.parametrize("last", [b"", b"c"])
+async def test_a_streamed_answer_to_http_1_0_ends_with_the_connection(last: bytes) -> None:
+    """It knows no chunks (RFC 9112, section 6.1), which would be part of the body to who reads it."""
+    request = GET.replace(b"HTTP/1.1", b"HTTP/1.0")
+    transport = await written(request, [start(), part(b"a", more=True), part(b"b", more=True), part(last)], pause=0.001)
+    assert b"".join(transport.written) == b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nab" + last
+    assert transport.ended
+    transport = await written(request, [start(LENGTH), part(b"bo", more=True), part(b"dy")])
+    assert b"".join(transport.written) == b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\nbody"
 
 
 @pytest.mark.parametrize(

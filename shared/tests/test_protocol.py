@@ -32,24 +32,6 @@ async def answer(server: Process, *pieces: bytes) -> tuple[int, dict[str, Any]]:
     return int(head.split(b" ")[1]), json.loads(body)
 
 
-async def test_who_ends_behind_a_request_has_its_answer() -> None:
-    """An answer that is there at once, to a client whose end comes with its request."""
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"found"})
-
-    loop, state, config = asyncio.get_running_loop(), ServerState(), Config(app, log_config=None, access_log=False)
-    serving = await loop.create_server(lambda: Protocol(config, state, {}, loop), "127.0.0.1", 0)
-    async with serving, asyncio.timeout(20):
-        for _ in range(50):
-            reader, writer = await asyncio.open_connection(*serving.sockets[0].getsockname())
-            writer.write(GET + b"\r\n")
-            writer.write_eof()
-            assert (await reader.read()).endswith(b"found")
-            writer.close()
-
-
 @pytest.mark.parametrize(
     "request_",
     [
@@ -63,12 +45,26 @@ async def test_who_ends_behind_a_request_has_its_answer() -> None:
         b"GET / HTTP/1.1\r\n\r\n",
         b"GET /\r\n\r\n",
         GET + b"Host: localhost\r\n\r\n",
+        "GET /?q=Inês HTTP/1.1\r\nHost: localhost\r\n\r\n".encode(),
     ],
 )
 async def test_what_is_no_request_is_a_problem(server: Process, request_: bytes) -> None:
     status, problem = await answer(server, request_)
     assert (status, problem["status"], problem["type"]) == (400, 400, "urn:roster:problem:bad-request")
     assert problem["request_id"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "word"),
+    [("GET /?q=Inês HTTP/1.1\r\nHost: localhost\r\n\r\n", "percent-encoded"), ("FOO / HTTP/1.1\r\nHost: localhost\r\n\r\n", "method")],
+)
+async def test_a_usual_slip_is_named(server: Process, request_: str, word: str) -> None:
+    assert word in (await answer(server, request_.encode()))[1]["detail"]
+
+
+async def test_nothing_is_connected_to(server: Process) -> None:
+    status, problem = await answer(server, b"CONNECT localhost:5432 HTTP/1.1\r\nHost: localhost\r\n\r\n" + GET + b"\r\n")
+    assert (status, problem["status"]) == (501, 501)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +80,27 @@ async def test_what_is_no_request_is_a_problem(server: Process, request_: bytes)
 async def test_a_head_has_a_bound(server: Process, pieces: list[bytes]) -> None:
     status, problem = await answer(server, *pieces)
     assert (status, problem["type"]) == (431, "urn:roster:problem:request-header-fields-too-large")
+
+
+MANY = b"".join(b"X%d: a\r\n" % number for number in range(3_000))
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(("begun", "endless"), [(b"0\r\n", MANY), (b"0\r\nX: ", CHUNK), (b"1;", CHUNK)], ids=["many", "long", "extension"])
+@pytest.mark.parametrize("answered", [False, True])
+async def test_what_is_no_body_in_a_body_has_a_bound(begun: bytes, endless: bytes, answered: bool) -> None:
+    """Trailers are dropped, but one that has no end would be kept until it had."""
+    loop, transport = Loop(), Transport()
+    connection = idle_connection(loop, transport)
+    connection.data_received(CHUNKED + begun)
+    if answered:
+        connection.cycle.response_started = connection.cycle.response_complete = True
+        connection.on_response_complete()
+    for _ in range(MAX_HEAD // len(endless) + 1):
+        assert not transport.is_closing()
+        connection.data_received(endless)
+    connection.data_received(endless)
+    assert transport.is_closing()
 
 
 async def test_a_head_within_the_bound_is_read_however_it_comes(server: Process) -> None:
@@ -135,6 +152,15 @@ class Transport(asyncio.Transport):
         self.closed = True
 
     abort = close
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def can_write_eof(self) -> bool:
+        return False
+
+    def write(self, data: Any) -> None:
+        """Nobody reads it."""
 
     def resume_reading(self) -> None:
         """It never paused."""

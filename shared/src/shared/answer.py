@@ -3,6 +3,7 @@
 uvicorn writes an answer's head before it knows the body: two system calls, and two packets, for what is one piece most of the time.
 """
 
+import sys
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
@@ -10,15 +11,17 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 
 class Answer:
     """The `send` of one request: keeps the head until the first part of the body, as the ASGI specification says of servers (HTTP, Response
-    Start), and writes an answer that is then complete in one piece. Everything else goes uvicorn's way.
+    Start), and writes an answer that is then complete in one piece. Everything else goes uvicorn's way, but that HTTP/1.0 is sent no
+    chunks (RFC 9112, section 6.1): where the length is not known, the end of the connection ends the body.
     """
 
-    __slots__ = ("_cycle", "_head", "_send")
+    __slots__ = ("_cycle", "_head", "_send", "_until_closed")
 
     def __init__(self, cycle: RequestResponseCycle) -> None:
         self._cycle = cycle
         self._send = cycle.send
         self._head: Any = None
+        self._until_closed = False
 
     async def __call__(self, message: Any) -> None:
         cycle, head = self._cycle, self._head
@@ -27,6 +30,8 @@ class Answer:
                 self._head = message
                 cycle.response_started = True  # an app that fails from now on is answered by nothing at all
             else:
+                if self._until_closed and not message.get("more_body", False):
+                    cycle.expected_content_length = len(message.get("body", b""))
                 await self._send(message)
         elif message["type"] != "http.response.body":
             raise RuntimeError(f"{message['type']} behind the head of an answer")
@@ -34,6 +39,9 @@ class Answer:
             self._head = None
             if message.get("more_body", False):
                 cycle.response_started = False
+                self._until_closed = cycle.scope["http_version"] == "1.0" and b"content-length" not in dict(head["headers"])
+                if self._until_closed:
+                    cycle.chunked_encoding, cycle.expected_content_length = False, sys.maxsize
                 await self._send(head)
                 await self._send(message)
             else:

@@ -1,21 +1,23 @@
 """uvicorn's HTTP/1.1 with what it lacks: bounds on the size of a request's head, on the time that it takes and on how many wait, refusals
-as problems, and answers written at once (`shared.answer`).
+as problems, and answers written at once (`shared.answer`) and not kept for ever for who does not take them (`shared.taken`).
 
 Without bounds a head of any size is kept in memory, and a connection that never sends one is kept for ever, whoever sends it.
+Trailers are dropped (RFC 9110, section 6.5.1): whoever looks at a head has to know that it is all there. An upgrade is never made.
 """
 
 import asyncio
 from functools import partial
 from typing import Any, Final
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from shared.answer import Answer
 from shared.door import Door
 from shared.errors import BadRequest, Problem, problem_of_status
 from shared.exchange import Exchange
-from shared.gathering import Gathered
 from shared.json import encode
+from shared.taken import Taken
 
 MAX_HEAD: Final = 64 * 1024
 """Bytes of a request's target and headers; an unfinished head is cut off at most one read later."""
@@ -38,6 +40,12 @@ _BUSY: Final = float("inf")
 """Since when a connection is idle that is not."""
 
 
+_FAULTS: Final = {
+    httptools.HttpParserInvalidURLError: "the request's target has bytes that are to be percent-encoded, as %C3%AA for \u00ea (RFC 3986)",
+    httptools.HttpParserInvalidMethodError: "the request does not begin with a method that is known here",
+}
+
+
 class HeadRefused(Exception):
     """Ends the parser's work on a request."""
 
@@ -51,7 +59,8 @@ class Protocol(HttpToolsProtocol):
         self._door: Door | None = getattr(self.config.app, "door", None)
         self._first = True
         self._in_head = False
-        self._held = 0  # bytes of the present head, those of its first read not counted
+        self._in_body = False
+        self._held = 0  # bytes of the present head, or since the last of a body, those of the first read not counted
         self._read = 0
         self._patience: asyncio.TimerHandle | None = None
         self._idle_since = _BUSY
@@ -60,20 +69,25 @@ class Protocol(HttpToolsProtocol):
         self._turned_away = 0  # of the present read
         self._refusal: Problem = BadRequest("this is no HTTP/1.1 request, or one that could be read in two ways")
 
-    transport: Gathered
+    transport: Taken
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(Gathered(transport, self.loop))
+        super().connection_made(Taken(transport, self.loop))
         self._patience = self.loop.call_later(HEAD_WITHIN, transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._be_calm()
+        self.transport.lost()
         super().connection_lost(exc)
         super()._unset_keepalive_if_required()
 
     def eof_received(self) -> None:
         """The client sends nothing more; the loop closes the connection now. What has been answered is for it."""
         self.transport.flush()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.transport.watch()
 
     def data_received(self, data: bytes) -> None:
         first, self._first = self._first, False
@@ -101,22 +115,44 @@ class Protocol(HttpToolsProtocol):
         self._read = len(data)
         self._idle_since = _BUSY
         self._turned_away = 0
-        super().data_received(data)
-        if self._is_ending():
-            return
-        cycle: RequestResponseCycle | None = self.cycle
-        if self._in_head:
+        self._parse(data)
+        if self._in_head or self._in_body:
             self._await_more()
-        elif self._idle_since == _BUSY and cycle is not None and cycle.response_complete:
+        cycle: RequestResponseCycle | None = self.cycle
+        if self._in_head or self._is_ending():
+            return
+        if self._idle_since == _BUSY and cycle is not None and cycle.response_complete:
             self._rest()  # the body of a request that was answered before it came
+
+    def _parse(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._parse_without_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            if type(error) in _FAULTS:
+                self._refusal = BadRequest(_FAULTS[type(error)])
+            self.send_400_response("")
+
+    def _parse_without_upgrade(self, rest: bytes) -> None:
+        """Read the head once more as one that asks for no other protocol, as a server may (RFC 9110, section 7.8), and go on: the parser
+        would take the body for the start of that protocol."""
+        first = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode("ascii"))
+        fields = (b"%b: %b" % field for field in self.headers if field[0] != b"upgrade")
+        self.parser = httptools.HttpRequestParser(self)
+        self._parse(b"\r\n".join((first, *fields, b"", rest)))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_head = True
+        self._in_head, self._in_body = True, False
         self._held = 0
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        self._in_head = False
+        self._in_head, self._in_body = False, True
         if self.transport.is_closing():
             raise HeadRefused
         if len(self.pipeline) >= MOST_WAITING:
@@ -136,7 +172,21 @@ class Protocol(HttpToolsProtocol):
             b"chunked"
         ]:
             raise HeadRefused  # the parser takes for chunked whatever ends so, as `,chunked` or a second line
-        super().on_headers_complete()
+        if self.parser.get_method() == b"CONNECT":
+            self._refusal = problem_of_status(501, "nothing is connected to from here")
+            raise HeadRefused
+        if not self.parser.should_upgrade():
+            self._held = 0
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._held = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._in_body = False
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """As uvicorn's, but that the timer of an idle connection is not made and taken away with each request: it looks, when it fires."""
@@ -214,11 +264,11 @@ class Protocol(HttpToolsProtocol):
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _await_more(self) -> None:
-        """The head goes on in the next read."""
+        """The head goes on in the next read, or what is no body in a body: the sizes of chunks, and trailers."""
         if self._held > MAX_HEAD:
             self._refusal = _too_large()
             self.send_400_response("")
-        elif self._patience is None:
+        elif self._in_head and self._patience is None:
             self._patience = self.loop.call_later(HEAD_WITHIN, self.transport.abort)
         self._held += self._read if self._held else 1
 
@@ -235,7 +285,7 @@ def _answer_by(app: Any, scope: Any, receive: Any, send: Any) -> Any:
 
 
 def _too_large() -> Problem:
-    return problem_of_status(431, f"the request's target and headers have more than {MAX_HEAD} bytes")
+    return problem_of_status(431, f"the request's target and headers, or its trailers, have more than {MAX_HEAD} bytes")
 
 
 def _bytes_of(problem: Problem, request_id: str) -> bytes:
