@@ -37,7 +37,8 @@ def write(text: str) -> None:
 
 
 def _cells(figure: Figure) -> tuple[str, ...]:
-    return figure.name, figure.what, figure.target, figure.ours, figure.peer, figure.ratio, "yes" if figure.reached else "no"
+    reached = "–" if figure.target == "–" else "yes" if figure.reached else "no"
+    return figure.name, figure.what, figure.target, figure.ours, figure.peer, figure.ratio, reached
 
 
 def _notes(figures: Sequence[Figure]) -> list[str]:
