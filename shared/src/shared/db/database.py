@@ -1,7 +1,7 @@
 """A service's database: reads on held connections, writes by group commit."""
 
 import asyncio
-import contextlib
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
@@ -18,6 +18,7 @@ from shared.db.writer import Writer
 
 T = TypeVar("T")
 
+_LOG = logging.getLogger(__name__)
 _EPOCH = Query(select(column("value")).select_from(table("meta")).where(column("name") == "epoch"))
 _LAST = Query(select(func.coalesce(func.max(column("seq")), 0)).select_from(table("changes")))
 _PING = Query(select(bindparam("one", 1)))
@@ -96,12 +97,13 @@ class Database:
 
     async def close(self) -> None:
         """Commit what waits and disconnect. Reads and writes afterwards raise Unavailable."""
-        await self._writer.stop()
-        if self._watch is not None:
-            self._watch.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watch
-        await self._readers.close()
+        try:
+            await self._writer.stop()
+            if self._watch is not None:
+                self._watch.cancel()
+                await asyncio.wait([self._watch])
+        finally:
+            await self._readers.close()
 
     @property
     def safe_url(self) -> str:
@@ -164,9 +166,15 @@ class Database:
 
     async def _look(self) -> None:
         """Look for others' changes while anybody waits."""
+        failing = False
         while self._watchers:
-            with contextlib.suppress(Unavailable):
+            try:
                 await self.last_change()
+                failing = False
+            except Exception as error:  # whatever it is, the next look may find them
+                if not failing:
+                    _LOG.warning("other processes' changes can't be looked for: %s", error)
+                failing = True
             await asyncio.sleep(_POLL)
         self._watch = None
 
