@@ -30,7 +30,10 @@ class Readers(Protocol):
     """What reads for a Database, one per kind of database."""
 
     async def open(self) -> None: ...
-    async def close(self) -> None: ...
+
+    async def close(self) -> None:
+        """Also what an `open` that failed has opened."""
+
     async def all(self, query: Query, values: list[Any]) -> list[Row]: ...
 
 
@@ -79,18 +82,22 @@ class Database:
 
     async def open(self) -> None:
         """Connect. Raises NotMigrated when the tables are missing, Unavailable when the database can't be reached."""
-        await self._readers.open()
+        try:
+            await self._readers.open()
+            await self._begin()
+        except BaseException:
+            await self._readers.close()
+            raise
+
+    async def _begin(self) -> None:
         try:
             row = await self.one(_EPOCH)
             self.last_seq = (await self.all(_LAST))[0][0]
         except Unavailable:
-            await self._readers.close()
             raise
         except StoreError as error:
-            await self._readers.close()
             raise NotMigrated(f"the database at {self.safe_url} has no tables yet: run the service's migrate command") from error
         if row is None:
-            await self._readers.close()
             raise NotMigrated(f"the database at {self.safe_url} has no epoch: it was not made by the service's migrate command")
         self.epoch = row[0]
         self._writer.start(scrub_due=await self.one(SCRUB_DUE) is not None)
