@@ -1,6 +1,6 @@
 """How a service is put together: `create_service` makes a Quart app with everything that all services do the same way.
 
-A complete service is `shared/tests/tiny_service.py`; `shared/tests/test_service.py` uses it.
+A complete service is `shared/src/shared/testing/notes.py`; `shared/tests/test_service.py` uses it.
 """
 
 import asyncio
