@@ -119,9 +119,19 @@ def test_tests_that_are_named_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_files_that_are_named_exist(page: Path) -> None:
-    """Paths in code marks that begin with a folder of the project."""
-    named = re.findall(r"`((?:docs|tests|tools|shared|services|deploy|bench)/[\w./-]*)`", page.read_text("utf-8"))
-    assert [name for name in named if not (ROOT / name).exists() and not (ROOT / name.rstrip("/")).exists()] == []
+    assert absent_files(page.read_text("utf-8")) == []
+
+
+def test_files_that_the_code_names_exist() -> None:
+    folders = ("shared", "services", "tools", "tests", "bench", "deploy")
+    absent = {str(path.relative_to(ROOT)): absent_files(path.read_text("utf-8")) for one in folders for path in (ROOT / one).rglob("*.py")}
+    assert {path: names for path, names in absent.items() if names} == {}
+
+
+def absent_files(text: str) -> list[str]:
+    """Paths in code marks that begin with a folder of the project, and lead nowhere."""
+    named = re.findall(r"`((?:docs|tests|tools|shared|services|deploy|bench)/[\w./-]*)`", text)
+    return [name for name in named if not (ROOT / name).exists() and not (ROOT / name.rstrip("/")).exists()]
 
 
 def test_decisions_are_numbered_without_gaps() -> None:

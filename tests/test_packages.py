@@ -14,6 +14,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+import shared
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = {"shared": ROOT / "shared", **{name: ROOT / "services" / name for name in ("employees", "teams", "gateway")}}
 PYTHONS = ("3.11", "3.12", "3.13")
@@ -69,6 +71,11 @@ def test_folder_distribution_and_import_are_one_word(package: str) -> None:
     assert project(package)["project"]["name"] == package
     assert (PACKAGES[package] / "src" / package / "__init__.py").is_file()
     assert project(package)["build-system"]["build-backend"] == "flit_core.buildapi"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_has_the_version_that_services_tell(package: str) -> None:
+    assert project(package)["project"]["version"] == shared.VERSION
 
 
 @pytest.mark.parametrize("package", PACKAGES)

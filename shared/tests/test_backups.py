@@ -1,5 +1,7 @@
 """A backup goes back into either database, under a new epoch."""
 
+import contextlib
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,19 @@ async def test_what_is_no_backup_changes_nothing(things_url: str, tmp_path: Path
     for name in ("bad", "empty", "absent"):
         with pytest.raises(StoreError, match="no backup"):
             restore(things_url, tmp_path / name, THINGS)
+    db = Database(things_url)
+    await db.open()
+    assert await db.all(ALL) == rows
+    await db.close()
+
+
+async def test_a_row_that_refers_to_none_is_named_and_changes_nothing(things_url: str, tmp_path: Path) -> None:
+    _, rows = await fill(things_url)
+    backup(things_url, tmp_path / "backup")
+    with contextlib.closing(sqlite3.connect(tmp_path / "backup")) as file, file:
+        file.execute("UPDATE things SET owner_id = 99 WHERE id = 7")
+    with pytest.raises(StoreError, match="row 7 of things refers to one of things that is not there"):
+        restore(things_url, tmp_path / "backup", THINGS)
     db = Database(things_url)
     await db.open()
     assert await db.all(ALL) == rows

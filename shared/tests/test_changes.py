@@ -5,7 +5,11 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+import sqlalchemy as sa
+
 from shared.db import Connection, Database
+from shared.migrate import engine_of
 from shared.testing.things import AUTHOR, log, records
 from shared.verification import verify
 
@@ -70,3 +74,29 @@ async def test_waiting_ends_with_a_change_of_this_process_or_another(db: Databas
     await db.wait_for_change(0, 30)  # past it already
     await db.wait_for_change(2, 0.01)  # the end of the time
     await other.close()
+
+
+def rename(url: str, table: str, name: str) -> None:
+    engine = engine_of(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"ALTER TABLE {table} RENAME TO {name}"))
+    engine.dispose()
+
+
+async def test_waiting_goes_on_after_a_look_that_failed(things_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    db, other = Database(things_url), Database(things_url)
+    await db.open()
+    await other.open()
+    async with asyncio.timeout(20):
+        waiting = asyncio.create_task(db.wait_for_change(0, 30))
+        await asyncio.to_thread(rename, db.url, "changes", "lost")
+        while not caplog.messages:  # noqa: ASYNC110 - nothing tells of a line of the log
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.5)  # looks that fail like it
+        await asyncio.to_thread(rename, db.url, "lost", "changes")
+        await other.write(adding("other"))
+        await waiting
+    assert db.last_seq == 1
+    assert ["other processes' changes" in message for message in caplog.messages] == [True]
+    await other.close()
+    await db.close()

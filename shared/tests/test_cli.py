@@ -1,9 +1,12 @@
 """`python -m <service> …` as its users see it."""
 
+import argparse
 import json
 import os
 import stat
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +17,18 @@ from shared.testing import notes
 
 def run(*arguments: str) -> int:
     return main("notes", notes.create_app, notes.Settings, arguments)
+
+
+def add_greeting(commands: Any) -> None:
+    greeting = commands.add_parser("greet", help="say hello")
+    greeting.add_argument("whom")
+    greeting.set_defaults(run=greet)
+
+
+def greet(settings: notes.Settings, arguments: argparse.Namespace) -> None:
+    if arguments.whom == "nobody":
+        raise OSError("there is\nnobody")
+    sys.stdout.write(f"hello {arguments.whom} at {settings.port}\n")
 
 
 def test_config_prints_what_is_in_force(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,3 +75,16 @@ def test_what_a_service_writes_is_for_its_own_user(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "notes.public.json").stat().st_mode) == 0o600
+
+
+def test_a_service_may_have_commands_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    def run_own(*arguments: str) -> int:
+        return main("notes", notes.create_app, notes.Settings, arguments, own=add_greeting)
+
+    assert run_own("greet", "ada") == 0
+    assert capsys.readouterr().out == "hello ada at 8099\n"
+    assert run_own("greet", "nobody") == 1
+    assert capsys.readouterr().err == "notes: there is nobody\n"
+    with pytest.raises(SystemExit):
+        run_own("--help")
+    assert "say hello" in capsys.readouterr().out

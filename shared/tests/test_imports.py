@@ -1,7 +1,9 @@
 """Rows put aside: their order, their rounds, what is refused, and what is kept."""
 
+import asyncio
 import random
 import sqlite3
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -150,5 +152,26 @@ async def test_who_leaves_ends_the_import_at_its_next_batch(db: Database) -> Non
 
     with pytest.raises(Abandoned):
         await apply_all(db, spool, leave, atomic=True, dry_run=False)
+    with pytest.raises(sqlite3.ProgrammingError):
+        list(spool.refusals())
+
+
+async def test_who_leaves_during_the_last_batch_leaves_no_file(db: Database) -> None:
+    spool = spooled([("a", None)])
+    begun, go = threading.Event(), threading.Event()
+
+    def apply(conn: Connection, rows: Sequence[Row]) -> list[Outcome]:
+        begun.set()
+        go.wait(20)
+        return ["created"]
+
+    importing = asyncio.create_task(apply_all(db, spool, apply, atomic=False, dry_run=False))
+    await asyncio.to_thread(begun.wait)
+    importing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await importing
+    spool.close()
+    go.set()
+    await db.write(lambda conn: None)
     with pytest.raises(sqlite3.ProgrammingError):
         list(spool.refusals())

@@ -159,6 +159,20 @@ def test_the_command_resets_what_the_settings_name(settings: Any, tmp_path: Path
     assert "SESSION_KEYS" in capfd.readouterr().err
 
 
+def test_the_command_tells_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, words in ((["--help"], ("serve", "create-admin", "reset-admin")), (["reset-admin", "--help"], ("username",))):
+        with pytest.raises(SystemExit) as ended:
+            run(arguments)
+        assert ended.value.code == 0
+        told = capsys.readouterr().out
+        assert [word for word in words if word not in told] == []
+
+
+def test_the_command_takes_the_arguments_that_it_is_given(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["config"]) == 0
+    assert "port = " in capsys.readouterr().out
+
+
 async def test_a_reset_counts_at_gateways_that_share_a_redis(
     settings: Any, open_house: Any, redis: RedisServer, monkeypatch: Any, capfd: Any
 ) -> None:

@@ -42,7 +42,8 @@ def backup(url: str, file: Path | str) -> None:
 def restore(url: str, file: Path | str, package: str) -> str:
     """Put a backup in the place of everything in a database, brought to the newest shape, in one transaction; the new epoch.
 
-    The service must be stopped. Raises StoreError for a file that is no backup of this service; the database is then as it was.
+    The service must be stopped. Raises StoreError for a file that is no backup of this service, or has a row that refers to one that is
+    not there; the database is then as it was.
     """
     with tempfile.TemporaryDirectory(prefix="roster-restore-") as directory:
         stage = Path(directory) / "stage.db"
@@ -55,6 +56,7 @@ def restore(url: str, file: Path | str, package: str) -> str:
         except (sqlite3.Error, TypeError, sa.exc.SQLAlchemyError) as error:
             raise StoreError(f"{file} is no backup of {package}: {error}") from error
         upgrade(stage_url, package)
+        _check_references(stage, file)
         upgrade(url, package)
         engine = engine_of(url)
         try:
@@ -72,8 +74,16 @@ def _fill_stage(source: sqlite3.Connection, stage: Path) -> None:
             target.executemany(_insert(table, columns), rows)
 
 
+def _check_references(stage: Path, file: Path | str) -> None:
+    with closing(sqlite3.connect(stage)) as staged:
+        found = staged.execute("PRAGMA foreign_key_check").fetchone()
+    if found is not None:
+        table, row, parent, _ = found
+        raise StoreError(f"{file} is no whole backup: row {row} of {table} refers to one of {parent} that is not there")
+
+
 def _replace(target: sa.Connection, source: sqlite3.Connection) -> str:
-    """Everything in the target by everything in the source; SQLite checks foreign keys once, at the end."""
+    """Everything in the target by everything in the source, whose references hold: SQLite does not look at them here."""
     tables = [table for table in _in_order(target) if table.name != _REVISION]
     target.rollback()
     with target.begin():

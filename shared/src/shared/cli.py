@@ -25,13 +25,26 @@ EMPTY: Final = "-"
 
 HEAD: Final = re.compile(r"([a-z_]+)\s+([0-9]{1,18})\s+([0-9a-f]{64}|-)", re.ASCII)
 CreateApp = Callable[[Any], Any]
+AddCommands = Callable[[Any], None]
+"""Adds commands to a parser's subparsers. What each has as its default `run` is called with the settings and the arguments."""
 
 
 def main(
-    name: str, create_app: CreateApp, kind: type[ServiceSettings], argv: Sequence[str] | None = None, *, audit: Audit | None = None
+    name: str,
+    create_app: CreateApp,
+    kind: type[ServiceSettings],
+    argv: Sequence[str] | None = None,
+    *,
+    audit: Audit | None = None,
+    own: AddCommands | None = None,
 ) -> int:
-    """Run one command; the exit code. A fault is one line on standard error. `audit` is the log, of a service that keeps one."""
-    arguments = _parser(name, audit).parse_args(argv)
+    """Run one command; the exit code. A fault is one line on standard error. `audit` is the log, of a service that keeps one; `own` adds
+    commands that only this service has.
+    """
+    parser, commands = _parser(name, audit)
+    if own is not None:
+        own(commands)
+    arguments = parser.parse_args(argv)
     os.umask(PRIVATE)
     try:
         return _run(name, create_app, kind, audit, arguments)
@@ -50,6 +63,9 @@ def _run(name: str, create_app: CreateApp, kind: type[ServiceSettings], audit: A
         return 0
     if arguments.command == "serve":
         serve(create_app(layered.settings), layered.settings, fd=arguments.fd, ready_fd=arguments.ready_fd)
+        return 0
+    if "run" in arguments:
+        arguments.run(layered.settings, arguments)
         return 0
     if audit is not None and arguments.command in ("head", "verify"):
         sys.stdout.write(asyncio.run(_audit(name, layered.settings, audit, arguments)) + "\n")
@@ -112,7 +128,8 @@ def _write_keys(name: str, directory: Path) -> int:
     return 0
 
 
-def _parser(name: str, audit: Audit | None) -> argparse.ArgumentParser:
+def _parser(name: str, audit: Audit | None) -> tuple[argparse.ArgumentParser, Any]:
+    """The parser, and where further commands are added."""
     parser = argparse.ArgumentParser(prog=f"python -m {name}")
     commands = parser.add_subparsers(dest="command", required=True)
     serving = commands.add_parser("serve", help="serve until stopped")
@@ -128,7 +145,7 @@ def _parser(name: str, audit: Audit | None) -> argparse.ArgumentParser:
         verifying.add_argument("--head", type=Path, metavar="FILE", help="a file of what `head` has printed, which must hold too")
     keys = commands.add_parser("keys", help="make a signing key for development")
     keys.add_argument("directory", type=Path)
-    return parser
+    return parser, commands
 
 
 def _fail(name: str, message: str) -> int:

@@ -10,6 +10,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
@@ -124,19 +125,19 @@ class Spool(Generic[Row]):
         self.counts["refused"] += len(refusals)
 
     def sort(self) -> None:
-        """Brings the rows into an order in which each comes after the one that it names. To be called once, before the first `step`."""
-        with self._lock:
-            if not self._closed and self._file.execute(_OUT_OF_ORDER).fetchone():
+        """Brings the rows into an order in which each comes after the one that it names. To be called once, before the first `step`.
+
+        Raises Abandoned after `close`.
+        """
+        with self._at_work():
+            if self._file.execute(_OUT_OF_ORDER).fetchone():
                 for statement in _ORDER.split(";"):
                     self._file.execute(statement)
                 self._next = "SELECT place, id, line, data FROM turn JOIN row USING (id) WHERE place > ? ORDER BY place LIMIT ?"
 
     def step(self, conn: Connection, apply: Apply[Row]) -> bool:
         """Applies the next rows; false when none are left. Raises Abandoned after `close`."""
-        with self._lock:
-            if self._closed:
-                self._file.close()
-                raise Abandoned
+        with self._at_work():
             taken = self._take()
             if taken:
                 self._settle(taken, apply(conn, [self._decode(one[-1]) for one in taken]))
@@ -148,8 +149,20 @@ class Spool(Generic[Row]):
         while some := rows.fetchmany(BATCH):
             yield some
 
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """Keeps the file open meanwhile; whoever closes it during that time leaves it to us."""
+        try:
+            with self._lock:
+                if self._closed:
+                    raise Abandoned
+                yield
+        finally:
+            if self._closed:
+                self.close()
+
     def close(self) -> None:
-        """Frees the file: now, or, if the writer is still at it, as soon as it looks up."""
+        """Frees the file: now, or, if rows are being applied or sorted, as soon as these are."""
         self._closed = True
         if self._lock.acquire(blocking=False):
             try:

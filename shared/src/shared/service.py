@@ -1,6 +1,6 @@
 """How a service is put together: `create_service` makes a Quart app with everything that all services do the same way.
 
-A complete service is `shared/tests/tiny_service.py`; `shared/tests/test_service.py` uses it.
+A complete service is `shared/src/shared/testing/notes.py`; `shared/tests/test_service.py` uses it.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from quart.sessions import NullSession, SessionInterface
 from quart.testing.app import TestApp
 from werkzeug.routing import MapAdapter
 
-from shared import converters, problems
+from shared import VERSION, converters, problems
 from shared.asgi import Connection
 from shared.bodies import StrictRequest, UploadStream, check_coding, check_content_type, parse_body
 from shared.config import ServiceSettings, SettingsError
@@ -185,7 +185,6 @@ def create_service(
     settings: ServiceSettings,
     blueprints: Iterable[Blueprint],
     *,
-    version: str = "0.1.0",
     description: str = "",
     identify: Identify | None = None,
     trusts: Sequence[Trust] = (),
@@ -218,7 +217,7 @@ def create_service(
     app.config.update(MAX_CONTENT_LENGTH=settings.max_body, BODY_TIMEOUT=None, RESPONSE_TIMEOUT=None)
     app.session_interface = session_interface or NoSessions()  # type: ignore[assignment]  # Quart narrows it to its default
     app.max_upload, app.identify = settings.max_upload, identify or _identify_by(name, settings, trusts, log)
-    document = cache(lambda: make_document(app, name, version, description, contract))
+    document = cache(lambda: make_document(app, name, VERSION, description, contract))
     app.extensions.update(log=log, metrics=metrics, settings=settings, openapi=document)
     app.door = door(metrics.observe, app.is_stopping, PROBES)
     metrics.registry.register(app.door)
@@ -227,7 +226,7 @@ def create_service(
     problems.install(app, log)
     for blueprint in (*blueprints, health_blueprint(checks or {}, metrics if settings.metrics else None, details, inside)):
         app.register_blueprint(blueprint)
-    app.register_blueprint(home_blueprint(name, version, description, endpoints, docs=settings.docs))
+    app.register_blueprint(home_blueprint(name, VERSION, description, endpoints, docs=settings.docs))
     app.adopt_operations()
     app.asgi_app = _edge(app, middleware, name, settings, limiter)  # type: ignore[method-assign]  # as Quart's documentation has it
     return app

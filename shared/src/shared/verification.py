@@ -40,8 +40,8 @@ class LogBroken(StoreError):
 
 async def head_of(db: Database, log: LogTables) -> Head:
     """The head of a log, to be noted."""
-    row = await db.one(log.last)
-    return Head(row[0], row[2]) if row is not None else Head(0, "")
+    [(seq, _, hash_, *_)] = await db.all(log.last)
+    return Head(seq or 0, hash_ or "")
 
 
 async def verify(db: Database, log: LogTables, records: Iterable[Records] = (), noted: Sequence[Head] = ()) -> Head:

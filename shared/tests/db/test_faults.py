@@ -1,6 +1,8 @@
 """A full disk, a lost connection, a stuck neighbour: the batch fails as a whole, and the store works afterwards."""
 
 import asyncio
+import os
+import resource
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -142,6 +144,24 @@ async def test_a_database_that_is_not_there_is_said_clearly(tmp_path: Path, post
     with pytest.raises(Unavailable) as caught:
         await Database("postgresql://postgres:secret@127.0.0.1:1/x").open()
     assert "secret" not in str(caught.value)
+
+
+def open_files(folder: Path) -> list[str]:
+    """Those below a folder that this process has open."""
+    names = [os.path.realpath(f"/proc/self/fd/{one}") for one in os.listdir("/proc/self/fd")]
+    return [name for name in names if name.startswith(str(folder))]
+
+
+async def test_what_a_failed_open_had_opened_is_closed(tmp_path: Path) -> None:
+    await asyncio.to_thread(upgrade, sqlite_url(tmp_path / "things.db"), THINGS)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 20, hard))
+    try:
+        with pytest.raises(Unavailable, match="unable to open") as caught:
+            await Database(sqlite_url(tmp_path / "things.db"), readers=1000).open()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert open_files(tmp_path) == [], caught  # whose traceback keeps what was not closed
 
 
 async def test_an_unreachable_server_fails_reads_and_writes_until_it_is_back(on_postgresql: Database) -> None:

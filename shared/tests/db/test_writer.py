@@ -220,6 +220,23 @@ async def test_a_closed_database_refuses(things_url: str) -> None:
         await db.all(ALL)
 
 
+async def test_a_close_that_is_cut_off_ends_the_reads_all_the_same(things_url: str) -> None:
+    db = Database(things_url)
+    await db.open()
+    go = threading.Event()
+    writing = asyncio.create_task(db.write(lambda conn: go.wait(20)))
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(db.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    with pytest.raises(Unavailable, match="closed"):
+        await db.ping()
+    go.set()
+    assert await writing
+
+
 async def test_two_processes_write_one_log(db: Database) -> None:
     other = Database(db.url)
     await other.open()

@@ -7,4 +7,5 @@ from employees.config import Settings
 from employees.store import AUDIT
 from shared.cli import main
 
-sys.exit(main("employees", create_app, Settings, audit=AUDIT))
+if __name__ == "__main__":
+    sys.exit(main("employees", create_app, Settings, audit=AUDIT))

@@ -1,7 +1,7 @@
 """`python -m gateway serve|config|migrate|backup|restore|head|verify|keys|create-admin|reset-admin [USERNAME]`."""
 
+import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -10,30 +10,44 @@ from typing import Any
 from gateway.admin import USERNAME, ensure_admin, reset_admin
 from gateway.app import create_app, make_redis, make_revocations
 from gateway.audit import AUDIT
-from gateway.config import Settings, load_settings
+from gateway.config import Settings, check
 from gateway.passwords import Passwords
-from shared import migrate
-from shared.cli import PRIVATE, main
-from shared.config import SettingsError
-from shared.db import Database, StoreError
+from shared.cli import main
+from shared.db import Database
 from shared.lifecycle import make_database
 from shared.observe import logger
 
 Work = Callable[[Database, Passwords, Settings], Awaitable[Any]]
 
 
-def on_accounts(work: Work) -> int:
-    """Migrate the database and work on its accounts, whether the gateway serves or not; the exit code."""
-    os.umask(PRIVATE)
-    try:
-        settings = load_settings()
-        migrate.upgrade(settings.database_url, "gateway")
-        asyncio.run(_with_database(settings, work))
-    except SettingsError as error:
-        return _fail("; ".join(error.faults))
-    except (StoreError, OSError) as error:
-        return _fail(str(error))
-    return 0
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    return main("gateway", create_app, Settings, arguments, audit=AUDIT, own=_add_commands)
+
+
+def _add_commands(commands: Any) -> None:
+    creating = commands.add_parser("create-admin", help=f"make the account {USERNAME} where there is none at all")
+    creating.set_defaults(run=_create)
+    resetting = commands.add_parser("reset-admin", help="make an account an admin with another password, which is told")
+    resetting.add_argument("username", nargs="?", default=USERNAME, help=f"the account (default: {USERNAME})")
+    resetting.set_defaults(run=_reset)
+
+
+def _create(settings: Settings, _: argparse.Namespace) -> None:
+    _on_accounts(settings, ensure_admin)
+
+
+def _reset(settings: Settings, arguments: argparse.Namespace) -> None:
+    _on_accounts(settings, partial(_reset_everywhere, username=arguments.username))
+
+
+def _on_accounts(settings: Settings, work: Work) -> None:
+    """Migrate the database and work on its accounts, whether the gateway serves or not."""
+    from shared import migrate  # Alembic takes 100 ms to import and only these commands need it
+
+    check(settings)
+    migrate.upgrade(settings.database_url, "gateway")
+    asyncio.run(_with_database(settings, work))
 
 
 async def _with_database(settings: Settings, work: Work) -> None:
@@ -46,7 +60,7 @@ async def _with_database(settings: Settings, work: Work) -> None:
         await db.close()
 
 
-async def _reset(db: Database, passwords: Passwords, settings: Settings, username: str = USERNAME) -> None:
+async def _reset_everywhere(db: Database, passwords: Passwords, settings: Settings, username: str) -> None:
     """`reset_admin`, of which gateways that serve learn as they do of each other."""
     redis = make_redis(settings)
     try:
@@ -56,22 +70,5 @@ async def _reset(db: Database, passwords: Passwords, settings: Settings, usernam
             await redis.aclose()
 
 
-def _fail(message: str) -> int:
-    sys.stderr.write(f"gateway: {message}\n")
-    return 1
-
-
-def run(arguments: Sequence[str]) -> int:
-    """Run one command; the exit code."""
-    match arguments:
-        case ["create-admin"]:
-            return on_accounts(ensure_admin)
-        case ["reset-admin"]:
-            return on_accounts(_reset)
-        case ["reset-admin", username] if not username.startswith("-"):
-            return on_accounts(partial(_reset, username=username))
-    return main("gateway", create_app, Settings, audit=AUDIT)
-
-
 if __name__ == "__main__":
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(run())

@@ -1,7 +1,7 @@
 """A service's database: reads on held connections, writes by group commit."""
 
 import asyncio
-import contextlib
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
@@ -18,6 +18,7 @@ from shared.db.writer import Writer
 
 T = TypeVar("T")
 
+_LOG = logging.getLogger(__name__)
 _EPOCH = Query(select(column("value")).select_from(table("meta")).where(column("name") == "epoch"))
 _LAST = Query(select(func.coalesce(func.max(column("seq")), 0)).select_from(table("changes")))
 _PING = Query(select(bindparam("one", 1)))
@@ -29,7 +30,10 @@ class Readers(Protocol):
     """What reads for a Database, one per kind of database."""
 
     async def open(self) -> None: ...
-    async def close(self) -> None: ...
+
+    async def close(self) -> None:
+        """Also what an `open` that failed has opened."""
+
     async def all(self, query: Query, values: list[Any]) -> list[Row]: ...
 
 
@@ -78,30 +82,35 @@ class Database:
 
     async def open(self) -> None:
         """Connect. Raises NotMigrated when the tables are missing, Unavailable when the database can't be reached."""
-        await self._readers.open()
+        try:
+            await self._readers.open()
+            await self._begin()
+        except BaseException:
+            await self._readers.close()
+            raise
+
+    async def _begin(self) -> None:
         try:
             row = await self.one(_EPOCH)
             self.last_seq = (await self.all(_LAST))[0][0]
         except Unavailable:
-            await self._readers.close()
             raise
         except StoreError as error:
-            await self._readers.close()
             raise NotMigrated(f"the database at {self.safe_url} has no tables yet: run the service's migrate command") from error
         if row is None:
-            await self._readers.close()
             raise NotMigrated(f"the database at {self.safe_url} has no epoch: it was not made by the service's migrate command")
         self.epoch = row[0]
         self._writer.start(scrub_due=await self.one(SCRUB_DUE) is not None)
 
     async def close(self) -> None:
         """Commit what waits and disconnect. Reads and writes afterwards raise Unavailable."""
-        await self._writer.stop()
-        if self._watch is not None:
-            self._watch.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watch
-        await self._readers.close()
+        try:
+            await self._writer.stop()
+            if self._watch is not None:
+                self._watch.cancel()
+                await asyncio.wait([self._watch])
+        finally:
+            await self._readers.close()
 
     @property
     def safe_url(self) -> str:
@@ -164,9 +173,15 @@ class Database:
 
     async def _look(self) -> None:
         """Look for others' changes while anybody waits."""
+        failing = False
         while self._watchers:
-            with contextlib.suppress(Unavailable):
+            try:
                 await self.last_change()
+                failing = False
+            except Exception as error:  # whatever it is, the next look may find them
+                if not failing:
+                    _LOG.warning("other processes' changes can't be looked for: %s", error)
+                failing = True
             await asyncio.sleep(_POLL)
         self._watch = None
 

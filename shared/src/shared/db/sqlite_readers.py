@@ -83,9 +83,10 @@ class SQLiteReaders:
 
     async def open(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._readers = [_Reader(self._path, self._waiting, self._tell) for _ in range(self._count)]
-        for reader in self._readers:
+        for _ in range(self._count):
+            reader = _Reader(self._path, self._waiting, self._tell)
             reader.start()
+            self._readers.append(reader)
 
     async def close(self) -> None:
         """Finish what waits, then end the threads."""
