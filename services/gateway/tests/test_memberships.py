@@ -186,6 +186,8 @@ async def test_a_member_must_be_there_and_active(told: Any, editor: Any) -> None
     assert (answer.headers["etag"], answer.headers["location"]) == ('"1"', path)
     (seen,) = told.teams.seen
     assert (msgspec.json.decode(seen.body), seen.headers["if-match"]) == (body, '"3"')
+    other = await editor("PUT", path, json=body, headers={"Accept": "application/yaml"})
+    assert (other.status_code, other.headers["content-type"], "etag" in other.headers) == (201, "application/yaml", False)
     told.teams.on(f"PUT {path}", status=412, json={"detail": "stale"})
     assert (await editor("PUT", path, json=body)).status_code == 412
 

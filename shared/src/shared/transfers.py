@@ -23,10 +23,10 @@ from shared.faults import field_errors
 from shared.imports import Apply, Spool, Spooled, apply_all
 from shared.json import encode
 from shared.lines import Refusal
-from shared.media import JSON, PROBLEM_TYPES
+from shared.media import JSON, PROBLEM_TYPES, wanted_form
 from shared.openapi.problems import ProblemDocument
 from shared.operations import READ, WRITE, Policy, Upload, View, operation
-from shared.responses import stream, wanted_form
+from shared.responses import stream
 from shared.tabular import CSV, NDJSON, TABLE_TYPES, Writer, read_rows
 from shared.timeline import AsOf
 
