@@ -26,7 +26,7 @@ class Exchange:
     """One request and its answer.
 
     `headers` are the request's by lower-case name, the last of each.
-    `started` and `deadline` are seconds of the event loop's clock; `deadline` is when this service gives up, None for never.
+    `started` and `deadline` are seconds of `time.monotonic()`; `deadline` is when this service gives up, None for never.
     `asked` is the time in seconds that the caller granted, None when it said nothing. `operation` is the name of the
     matched operation, empty before routing and for unknown paths. `subject` is who asks, for the log. `interrupt` is asked
     from time to time whether this request should end because the service stops (a long poll). `at_end` is called once it has ended,
@@ -76,7 +76,7 @@ class Exchange:
         return f"00-{self.trace_id}-{self.span_id}-{self.trace_flags}"
 
     def left(self, now: float) -> float | None:
-        """Seconds that are left at `now` (loop time), None when there is no limit."""
+        """Seconds that are left at `now` (of the same clock), None when there is no limit."""
         return None if self.deadline is None else self.deadline - now
 
 
