@@ -8,13 +8,15 @@ from contextvars import ContextVar
 from typing import Any
 
 SCOPE_KEY = "exchange"
+CLIENT_GONE = 499
+"""What the log says of a request whose client left before its answer."""
 NAME = re.compile(r"[A-Za-z0-9._~:+/=-]{1,128}", re.ASCII)
 TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})", re.ASCII)
 NO_HEADERS: Mapping[bytes, bytes] = {}
 _bits = random.Random().getrandbits  # noqa: S311  # ids that must differ, not be secret; 20 times as fast as the system's
 
 
-def _never() -> bool:
+def never() -> bool:
     return False
 
 
@@ -63,7 +65,7 @@ class Exchange:
             self.trace_id, self.trace_flags = match.groups()
         self.deadline: float | None = None
         self.asked: float | None = None
-        self.interrupt: Callable[[], bool] = _never
+        self.interrupt: Callable[[], bool] = never
         self.at_end: Callable[[], None] = _nothing
         self.operation = ""
         self.subject = ""

@@ -50,9 +50,9 @@ def answered(answer: Answer) -> Response:
     return respond(answer.document, answer.status, answer.headers)
 
 
-def no_content(headers: Mapping[str, str] | None = None) -> Response:
+def no_content() -> Response:
     """204."""
-    response = Response(b"", 204, headers=dict(headers or {}))
+    response = Response(b"", 204)
     del response.headers["Content-Type"]
     response.headers.pop("Content-Length", None)
     return response
