@@ -201,6 +201,8 @@ async def test_answers_and_problems_come_in_yaml_when_asked_for(client: Client) 
     assert response.content_type == "application/yaml"
     assert "ETag" not in response.headers
     assert yaml.safe_load(await response.get_data())["text"] == "one"
+    again = await client.get("/v1/notes/1", headers=editor() | {"Accept": "application/yaml", "If-None-Match": '"1"'})
+    assert (again.status_code, "ETag" in again.headers) == (200, False), "the tag is that of the JSON form"
     missing = await client.get("/v1/notes/2", headers=editor() | {"Accept": "application/yaml"})
     assert missing.content_type == "application/problem+yaml"
     assert yaml.safe_load(await missing.get_data())["status"] == 404

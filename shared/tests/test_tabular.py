@@ -50,6 +50,9 @@ def test_quoted_cells_hold_anything_and_lines_are_counted() -> None:
         (b"\xff,b", "UTF-8"),
         (b"a\0,b", "NUL"),
         (b'"a"b,c', "not CSV"),
+        (b'1,5" pipe', "not CSV"),
+        (b'1,"5" pipe"', "not CSV"),
+        (b"a\rb,c", "CR"),
         (b'"never closed,b', "quote"),
         (b"x" * (MAX_RECORD + 1) + b",b", "more than"),
         (b'"' + b"x\n" * MAX_RECORD + b'",b', "more than"),
@@ -62,6 +65,14 @@ def test_a_bad_line_is_refused_and_no_other(line: bytes, words: str, size: int) 
     assert rows[-1].values == {"name": "last", "mail": "2"}
     assert refusals[0].line == 3
     assert words in refusals[0].message
+
+
+def test_a_quote_that_is_never_closed_refuses_one_line_whatever_comes_behind() -> None:
+    behind = b'last,2\n"a,\nb",3\n'
+    for more in (b"", behind, behind * 10_000):
+        rows, refusals = read(b'name,mail\n"first,1\n' + behind + more, size=50_000)
+        assert [row.values["name"] for row in rows[:2]] == ["last", "a,\nb"]
+        assert refusals == [Refusal(2, "", "has a quote that is never closed")]
 
 
 @pytest.mark.parametrize(
@@ -140,6 +151,25 @@ def test_no_bytes_break_a_reader(data: bytes, size: int, media_type: str) -> Non
     lines = [row.line for row in rows] + [refusal.line for refusal in refusals]
     assert len(lines) == len(set(lines))
     assert all(1 <= line <= data.count(b"\n") + 2 for line in lines)
+
+
+WELL_FORMED = st.sampled_from(["", "a", "b c", '"d"', '"e, ""f"""', '"g\nh"', '"i,\r\n"'])
+ON_ONE_LINE = st.sampled_from(["a", '"b"', 'c"', 'd"e"', '"f"g', "h\ri", "\xff", "\0"])
+RECORDS = st.one_of(st.lists(WELL_FORMED, max_size=3), st.lists(ON_ONE_LINE, max_size=3))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(RECORDS.map(lambda cells: ",".join(cells).encode("latin-1") + b"\n"), max_size=8), st.integers(1, 40))
+def test_what_is_said_of_a_record_depends_on_it_alone(records: list[bytes], size: int) -> None:
+    rows: list[Row] = []
+    refusals: list[Refusal] = []
+    before = 0
+    for record in records:
+        alone = read(b"name,mail\n" + record)
+        rows += [Row(row.line + before, row.values) for row in alone[0]]
+        refusals += [refusal._replace(line=refusal.line + before) for refusal in alone[1]]
+        before += record.count(b"\n")
+    assert read(b"name,mail\n" + b"".join(records), size=size) == (rows, refusals)
 
 
 @settings(max_examples=200, deadline=None)

@@ -212,7 +212,7 @@ async def a_table_of_memberships_refused_whole(services: Services) -> None:
 
 @case(employees=[people.NAMES], teams=[groups.EXPORTED])
 async def all_memberships(services: Services) -> None:
-    rows = await memberships.export_rows(services.employees, services.teams, ASK)
+    rows = memberships.export_rows(services.employees, services.teams, ASK)
     assert [row async for batch in rows for row in batch] == [("core", "ada", "lead", "2024-01-31")]
 
 

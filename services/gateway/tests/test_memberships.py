@@ -6,6 +6,13 @@ from urllib.parse import parse_qs
 import msgspec
 import pytest
 
+from gateway import memberships
+from gateway.clients import Ask
+from gateway.memberships.exports import COLUMNS
+from gateway.routes.context import EXTENSION
+from shared.identity import Caller
+from shared.transfers import ExportQuery, export_table
+
 REPORT = {"created": 1, "updated": 0, "unchanged": 0, "refused": 0, "refusals": []}
 
 
@@ -169,6 +176,22 @@ async def test_an_export_that_fails_does_not_look_whole(told: Any, viewer: Any) 
     assert (await viewer.get("/v1/memberships/export")).status_code == 503
 
 
+@pytest.mark.parametrize("taken", [0, 1, 2])
+async def test_an_export_that_is_left_gives_up_its_place_at_once(told: Any, taken: int) -> None:
+    told.teams.on("GET /v1/memberships/export", body=b"".join(line("core", 1 + number % 900) for number in range(50_000)))
+    parts = told.app.extensions[EXTENSION]
+    transfers = parts.teams.calls.lanes["transfers"]
+    rows = memberships.export_rows(parts.employees, parts.teams, Ask(Caller("account:1", "ada", "viewer", "gateway"), "r", "t", None))
+    async with told.app.test_request_context("/v1/memberships/export"):
+        body: Any = (await export_table(ExportQuery(), "memberships", COLUMNS, rows)).response
+    async with body:
+        chunks = aiter(body)
+        for _ in range(taken):
+            assert await anext(chunks)
+        assert transfers.busy == 1
+    assert transfers.busy == 0
+
+
 async def test_a_member_must_be_there_and_active(told: Any, editor: Any) -> None:
     path, body = "/v1/teams/5/members/7", {"role": "lead"}
     told.teams.on(f"PUT {path}", status=201, json={"team_id": 5, "employee_id": 7}, headers={"etag": '"1"', "location": path})
@@ -186,6 +209,8 @@ async def test_a_member_must_be_there_and_active(told: Any, editor: Any) -> None
     assert (answer.headers["etag"], answer.headers["location"]) == ('"1"', path)
     (seen,) = told.teams.seen
     assert (msgspec.json.decode(seen.body), seen.headers["if-match"]) == (body, '"3"')
+    other = await editor("PUT", path, json=body, headers={"Accept": "application/yaml"})
+    assert (other.status_code, other.headers["content-type"], "etag" in other.headers) == (201, "application/yaml", False)
     told.teams.on(f"PUT {path}", status=412, json={"detail": "stale"})
     assert (await editor("PUT", path, json=body)).status_code == 412
 

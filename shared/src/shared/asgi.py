@@ -16,7 +16,7 @@ from quart.utils import encode_headers
 from werkzeug.datastructures import Headers
 
 from shared.errors import Overloaded, RequestTimedOut, UpstreamTimeout
-from shared.exchange import Exchange, exchange_of
+from shared.exchange import CLIENT_GONE, Exchange, exchange_of
 from shared.problems import send_problem
 from shared.pulled import Disconnected, PulledBody, until_disconnected
 
@@ -87,14 +87,14 @@ class Connection(ASGIHTTPConnection):
         try:
             await self.handle_request(request, send)
         except Disconnected:
-            exchange.status = exchange.status or 499
+            exchange.status = exchange.status or CLIENT_GONE
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not watch.ended or (task is not None and task.uncancel() > 0):
                 raise
             if not self._started:
                 await self._explain(watch, request.body, send)
-            exchange.status = exchange.status or 499
+            exchange.status = exchange.status or CLIENT_GONE
         finally:
             await watch.close()
 

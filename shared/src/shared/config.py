@@ -16,6 +16,8 @@ from typing import Annotated, Any, Final, Generic, Literal, TypeVar
 import msgspec
 import yaml
 
+from shared.shedding import LEAST, MOST
+
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 Bytes = Annotated[int, msgspec.Meta(ge=1, le=1 << 40)]
@@ -41,8 +43,8 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     max_body: Bytes = 64 * 1024
     max_upload: Bytes = 4 * 1024**3
     request_timeout_ms: Annotated[int, msgspec.Meta(ge=50, le=600_000)] = 10_000
-    concurrency_least: Count = 80
-    concurrency_most: Count = 200
+    concurrency_least: Count = LEAST
+    concurrency_most: Count = MOST
     lame_duck: Annotated[int, msgspec.Meta(ge=0, le=60)] = 2
     graceful_timeout: Annotated[int, msgspec.Meta(ge=0, le=600)] = 12
 

@@ -2,18 +2,31 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from shared.errors import Invalid
 from shared.lines import MAX_RECORD, Columns, Found, Refusal, Row
 
-TOO_LONG = f"has more than {MAX_RECORD} bytes"
-BOM = b"\xef\xbb\xbf"
+TOO_LONG: Final = f"has more than {MAX_RECORD} bytes, or a quote that is never closed"
+NEVER_CLOSED: Final = "has a quote that is never closed"
+MISPLACED: Final = "is not CSV: a cell with quotes must be quoted itself, and they doubled"
+STRAY_CR: Final = "is not CSV: it has a CR without LF"
+BOM: Final = b"\xef\xbb\xbf"
+_CELL: Final = rb'(?:"[^"]*(?:""[^"]*)*"|[^",\r\n]*)'
+_RECORDS: Final = re.compile(rb"(?:%b(?:,%b)*\r*\n){0,500}" % (_CELL, _CELL))
+"""Complete records, some at a time: a match keeps what it might go back to."""
+_BEGUN: Final = re.compile(rb'(?:%b,)*(?:"[^"]*(?:""[^"]*)*"?|[^",\r\n]*)\r*' % _CELL)
+"""As much as can be a record without its LF."""
 
 
 class CsvReader:
-    """Takes bytes as they come, puts rows and refusals into `found`; between calls it holds one unfinished record at most."""
+    """Takes bytes as they come, puts rows and refusals into `found`; between calls it holds one unfinished record at most.
+
+    A record that can't be one, or has no end within `MAX_RECORD` bytes, refuses its first line, and the next line is read as if nothing had
+    been. So what is said of a record depends on those bytes alone, never on what comes after.
+    """
 
     def __init__(self, columns: Columns, found: Found) -> None:
         self._columns = columns
@@ -21,91 +34,59 @@ class CsvReader:
         self._header: list[str] | None = None
         self._rest = b""
         self._line = 1  # of the first byte of _rest
-        self._skipping = False  # inside a line that is too long, up to its end
+        self._skipping = False  # inside a line that was refused, up to its end
 
     def feed(self, chunk: bytes) -> None:
         """Read what has become complete with this chunk. Raises Invalid for a header that does not fit."""
-        data = self._rest + chunk
-        self._take(self._skip(data) if self._skipping else data)
-        while len(self._rest) > MAX_RECORD:
-            self._give_up()
+        self._take(self._rest + chunk, last=False)
 
     def finish(self) -> None:
         """Read what is left when there are no more bytes."""
-        rest, self._rest = self._rest, b""
-        while rest:
-            cut = _end_of_records(rest) or len(rest)
-            first = rest.find(b"\n") + 1
-            if rest.count(b'"', 0, cut) % 2 and 0 < first < len(rest):
-                self._refuse(self._line, "a quote is never closed")
-                self._line += 1
-                rest = rest[first:]
-                continue
-            self._records(rest[:cut])
-            rest = rest[cut:]
+        self._take(self._rest + b"\n", last=True)
         if self._header is None:
             raise Invalid("the table is empty; its first line must name the columns")
 
-    def _take(self, data: bytes) -> None:
-        cut = _end_of_records(data)
-        self._rest = data[cut:]
-        if cut:
-            self._records(data[:cut])
+    def _take(self, data: bytes, *, last: bool) -> None:
+        if self._line == 1:
+            data = data.removeprefix(BOM)
+        at = self._end_of_line(data, 0) if self._skipping else 0
+        while True:
+            end = _end_of_records(data, at)
+            if end > at:
+                self._records(data[at:end])
+            fault = _fault(data, end, last=last)
+            if fault is None:
+                break
+            self._refuse(self._line, fault)
+            at = self._end_of_line(data, end)
+        self._rest = data[end:]
 
-    def _give_up(self) -> None:
-        """The record that begins the rest is too long: refuse its first line, go on with the next."""
-        if self._header is None:
-            raise Invalid("the header is too long")
-        self._refuse(self._line, f"{TOO_LONG}, or a quote is never closed")
-        self._skipping = True
-        self._take(self._skip(self._rest))
-
-    def _skip(self, data: bytes) -> bytes:
-        end = data.find(b"\n")
-        if end < 0:
-            return b""
-        self._skipping = False
-        self._line += 1
-        return data[end + 1 :]
+    def _end_of_line(self, data: bytes, at: int) -> int:
+        """Where the next line begins. One that is not all here is skipped when its rest comes."""
+        end = data.find(b"\n", at) + 1
+        self._skipping = not end
+        self._line += bool(end)
+        return end or len(data)
 
     def _records(self, data: bytes) -> None:
-        """Complete records. Where something is not UTF-8, a NUL or too long, they are taken one by one, so that only that one is lost."""
-        if self._header is None and data.startswith(BOM):
-            data = data[len(BOM) :]
-        if b"\0" not in data and (len(data) <= MAX_RECORD or max(map(len, data.split(b"\n"))) <= MAX_RECORD):
-            try:
-                text = data.decode()
-            except UnicodeDecodeError:
-                pass
-            else:
-                self._parse(text)
-                return
-        for record in _single_records(data):
-            if fault := _fault(record):
-                if self._header is None:
-                    raise Invalid(f"the header {fault}")
+        """Complete records. Where something is not UTF-8 or a NUL, they are taken one by one, so that only that one is lost."""
+        for records in [data] if _illegible(data) is None else _single_records(data):
+            if fault := _illegible(records):
                 self._refuse(self._line, fault)
-                self._line += record.count(b"\n")
+                self._line += records.count(b"\n")
             else:
-                self._parse(record.decode())
+                self._parse(records.decode())
 
     def _parse(self, text: str) -> None:
         reader = csv.reader(io.StringIO(text, newline="\n"), strict=True)
-        first, before = self._line, 0
-        if self._header is None:
-            before = self._read_header(reader)
-        while True:  # once, unless a line is refused by the csv module
-            try:
-                before = self._rows(reader, first, before)
-                break
-            except csv.Error as error:
-                self._refuse(first + reader.line_num - 1, f"is not CSV: {error}")
-                before = reader.line_num
-        self._line = first + text.count("\n")
+        before = self._read_header(reader) if self._header is None else 0
+        self._rows(reader, before)
+        self._line += text.count("\n")
 
-    def _rows(self, reader: Any, first: int, before: int) -> int:
+    def _rows(self, reader: Any, before: int) -> None:
         header = self._header or []
         width = len(header)
+        first = self._line
         add = self._found.rows.append
         for cells in reader:
             line, now = first + before, reader.line_num
@@ -117,22 +98,16 @@ class CsvReader:
             elif cells:
                 self._unusual(line, cells, header)
             before = now
-        return before
 
     def _unusual(self, line: int, cells: list[str], header: list[str]) -> None:
         """A record over several lines, or one that does not fit."""
         if len(cells) != len(header):
             self._refuse(line, f"has {len(cells)} cells, and the header {len(header)}")
-        elif sum(map(len, cells)) > MAX_RECORD:
-            self._refuse(line, TOO_LONG)
         else:
             self._found.rows.append(Row(line, {name: cell or None for name, cell in zip(header, cells, strict=True)}))
 
     def _read_header(self, reader: Any) -> int:
-        try:
-            cells = next((cells for cells in reader if cells), None)
-        except csv.Error as error:
-            raise Invalid(f"the header is not CSV: {error}") from error
+        cells = next((cells for cells in reader if cells), None)
         if cells is not None:
             header = [cell.strip() for cell in cells]
             self._columns.check_header(header)
@@ -140,46 +115,54 @@ class CsvReader:
         return int(reader.line_num)
 
     def _refuse(self, line: int, message: str) -> None:
+        if self._header is None:
+            raise Invalid(f"the header {message}")
         self._found.refusals.append(Refusal(line, "", message))
 
 
-def _fault(record: bytes) -> str | None:
-    """Why a record can't be text, if so."""
-    if b"\0" in record:
+def _illegible(records: bytes) -> str | None:
+    """Why records can't be text, if so."""
+    if b"\0" in records:
         return "has a NUL character"
-    if len(record) > MAX_RECORD:
-        return TOO_LONG
     try:
-        record.decode()
+        records.decode()
     except UnicodeDecodeError:
         return "is not valid UTF-8"
     return None
 
 
-def _end_of_records(data: bytes) -> int:
-    """How far the records in `data` are complete: after the last line break that is outside quotes; 0 when there is none.
-
-    Outside means after an even number of quotes, since a quote within a quoted cell is doubled.
-    """
-    end = data.rfind(b"\n") + 1
-    quotes = data.count(b'"', 0, end)
-    while end and quotes % 2:
-        before = data.rfind(b"\n", 0, end - 1) + 1
-        quotes -= data.count(b'"', before, end)
-        end = before
-    return end
+def _end_of_records(data: bytes, at: int) -> int:
+    """How far the records from `at` on are complete, each of at most `MAX_RECORD` bytes."""
+    while (end := _matched(_RECORDS, data, at)) > at:
+        at = end
+    return at
 
 
 def _single_records(data: bytes) -> Iterator[bytes]:
-    """The records one by one: physical lines, joined while a quote is open."""
-    held = b""
-    for line in data.splitlines(keepends=True) if b"\r" not in data else io.BytesIO(data):
-        held += line
-        if held.count(b'"') % 2 == 0:
-            yield held
-            held = b""
-    if held:
-        yield held
+    """Complete records one by one."""
+    at = 0
+    while at < len(data):
+        end = _matched(_BEGUN, data, at) + 1
+        yield data[at:end]
+        at = end
+
+
+def _fault(data: bytes, at: int, *, last: bool) -> str | None:
+    """Why no record begins at `at`, where no complete one does; None while one can, when there is more."""
+    end = _matched(_BEGUN, data, at)
+    if end - at == MAX_RECORD:
+        return TOO_LONG
+    if end == len(data) and not (last and end > at):
+        return None
+    if b"\n" in data[at:end]:
+        return NEVER_CLOSED
+    return STRAY_CR if data[at:end].endswith(b"\r") else MISPLACED
+
+
+def _matched(pattern: re.Pattern[bytes], data: bytes, at: int) -> int:
+    """Where the match ends that is found at `at`, of at most `MAX_RECORD` bytes; both patterns match nothing, at least."""
+    found = pattern.match(data, at, at + MAX_RECORD)
+    return found.end() if found else at
 
 
 def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:

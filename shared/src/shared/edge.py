@@ -6,17 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from shared.errors import UNEXPECTED, BadRequest, FieldError, Forbidden, InternalError, Problem, UpstreamTimeout
-from shared.exchange import SCOPE_KEY, Exchange, current
+from shared.exchange import SCOPE_KEY, Exchange, current, never
 from shared.observe import AccessLog, Metrics, logger
 from shared.problems import send_problem
 from shared.shedding import Kind, Limiter
 
 LEAST: Final = 0.005  # seconds: with less left, an answer would come too late
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-
-
-def _never() -> bool:
-    return False
 
 
 class Edge:
@@ -38,7 +34,7 @@ class Edge:
         access_log: AccessLog | None = None,
         timeout: float = 10.0,
         loopback_only: bool = False,
-        stopping: Callable[[], bool] = _never,
+        stopping: Callable[[], bool] = never,
         limiter: Limiter | None = None,
         kinds: Mapping[str, Kind] | None = None,
     ) -> None:

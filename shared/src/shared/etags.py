@@ -6,6 +6,7 @@ from typing import Final
 from quart import Response, request
 
 from shared.errors import BadRequest, FieldError, PreconditionFailed
+from shared.media import JSON, wanted_form
 
 TAG: Final = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 SEPARATOR: Final = re.compile(r"[ \t]*(?:,[ \t,]*|$)")  # empty list elements are ignored (RFC 9110, 5.6.1)
@@ -45,11 +46,11 @@ def if_match() -> Precondition:
 
 
 def not_modified(version: int) -> Response | None:
-    """304 when If-None-Match knows this version already (weak comparison), else None."""
+    """304 when If-None-Match knows this version already (weak comparison), else None: always for YAML, which has no tag to know."""
     if "If-None-Match" not in request.headers:
         return None
     tags = _tags("If-None-Match")
-    if tags is None or not ("*" in tags or etag(version) in {tag.removeprefix("W/") for tag in tags}):
+    if tags is None or wanted_form() != JSON or not ("*" in tags or etag(version) in {tag.removeprefix("W/") for tag in tags}):
         return None
     response = Response(b"", 304, headers={"ETag": etag(version), "Vary": "Accept"})
     for name in ("Content-Type", "Content-Length"):

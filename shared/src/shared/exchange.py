@@ -8,13 +8,15 @@ from contextvars import ContextVar
 from typing import Any
 
 SCOPE_KEY = "exchange"
+CLIENT_GONE = 499
+"""What the log says of a request whose client left before its answer."""
 NAME = re.compile(r"[A-Za-z0-9._~:+/=-]{1,128}", re.ASCII)
 TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})", re.ASCII)
 NO_HEADERS: Mapping[bytes, bytes] = {}
 _bits = random.Random().getrandbits  # noqa: S311  # ids that must differ, not be secret; 20 times as fast as the system's
 
 
-def _never() -> bool:
+def never() -> bool:
     return False
 
 
@@ -26,7 +28,7 @@ class Exchange:
     """One request and its answer.
 
     `headers` are the request's by lower-case name, the last of each.
-    `started` and `deadline` are seconds of the event loop's clock; `deadline` is when this service gives up, None for never.
+    `started` and `deadline` are seconds of `time.monotonic()`; `deadline` is when this service gives up, None for never.
     `asked` is the time in seconds that the caller granted, None when it said nothing. `operation` is the name of the
     matched operation, empty before routing and for unknown paths. `subject` is who asks, for the log. `interrupt` is asked
     from time to time whether this request should end because the service stops (a long poll). `at_end` is called once it has ended,
@@ -63,7 +65,7 @@ class Exchange:
             self.trace_id, self.trace_flags = match.groups()
         self.deadline: float | None = None
         self.asked: float | None = None
-        self.interrupt: Callable[[], bool] = _never
+        self.interrupt: Callable[[], bool] = never
         self.at_end: Callable[[], None] = _nothing
         self.operation = ""
         self.subject = ""
@@ -76,7 +78,7 @@ class Exchange:
         return f"00-{self.trace_id}-{self.span_id}-{self.trace_flags}"
 
     def left(self, now: float) -> float | None:
-        """Seconds that are left at `now` (loop time), None when there is no limit."""
+        """Seconds that are left at `now` (of the same clock), None when there is no limit."""
         return None if self.deadline is None else self.deadline - now
 
 

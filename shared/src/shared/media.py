@@ -1,10 +1,13 @@
 """Media types: what a request says it carries, what it would like back."""
 
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final, cast
 
+from quart import request
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header, parse_options_header
+
+from shared.exchange import exchange_of
 
 JSON: Final = "application/json"
 YAML: Final = "application/yaml"
@@ -30,3 +33,9 @@ def negotiate(accept: str) -> str:
         return JSON
     best = parse_accept_header(accept, MIMEAccept).best_match((*JSON_NAMES, *YAML_NAMES), JSON)
     return YAML if best in YAML_NAMES else JSON
+
+
+def wanted_form() -> str:
+    """The media type for this request's answer: JSON or YAML."""
+    accept = exchange_of(cast("Any", request.scope)).headers.get(b"accept")
+    return JSON if accept is None or accept == b"*/*" else negotiate(accept.decode("latin-1"))

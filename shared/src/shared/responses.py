@@ -1,19 +1,18 @@
 """Answers: JSON, or YAML when the caller would rather have it."""
 
 from collections.abc import AsyncIterable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import yaml
-from quart import Response, request
+from quart import Response
 from quart.wrappers.response import DataBody
 from werkzeug.datastructures import Headers
 
 from shared.etags import etag
-from shared.exchange import exchange_of
 from shared.idempotency import Answer
 from shared.json import encode
-from shared.media import JSON, YAML, negotiate
+from shared.media import JSON, YAML, wanted_form
 
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
@@ -23,19 +22,21 @@ def respond(
 ) -> Response:
     """An answer with a document: a Struct, plain values, or bytes that are JSON already.
 
-    With `version` it carries an ETag, when it is JSON (a YAML form is another representation and gets none).
+    With `version`, or an ETag among `headers`, it carries that when it is JSON (a YAML form is another representation and gets none).
     `media_type` names the JSON form more closely (an event batch).
     """
     form = wanted_form()
     data = encode_as(form, value)
     closer = media_type if media_type is not None and form == JSON else form
     known = [("Content-Type", closer), ("Content-Length", str(len(data))), ("Vary", "Accept")]
-    if version is not None and form == JSON:
+    if version is not None:
         known.append(("ETag", etag(version)))
     fields = Headers()
     fields._list = known  # ours, so nothing needs the checks that adding them one by one would bring
     if headers:
         fields.update(headers)
+    if form != JSON:
+        fields.remove("ETag")
     return Response(DataBody(data), status, fields)
 
 
@@ -45,16 +46,13 @@ def created(value: Any, location: str, *, version: int | None = None) -> Respons
 
 
 def answered(answer: Answer) -> Response:
-    """A stored answer. Its ETag goes with the JSON form only."""
-    headers = dict(answer.headers)
-    if wanted_form() != JSON:
-        headers.pop("ETag", None)
-    return respond(answer.document, answer.status, headers)
+    """A stored answer."""
+    return respond(answer.document, answer.status, answer.headers)
 
 
-def no_content(headers: Mapping[str, str] | None = None) -> Response:
+def no_content() -> Response:
     """204."""
-    response = Response(b"", 204, headers=dict(headers or {}))
+    response = Response(b"", 204)
     del response.headers["Content-Type"]
     response.headers.pop("Content-Length", None)
     return response
@@ -69,12 +67,6 @@ def stream(
     if filename is not None:
         response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
     return response
-
-
-def wanted_form() -> str:
-    """The media type for this request's answer: JSON or YAML."""
-    accept = exchange_of(cast("Any", request.scope)).headers.get(b"accept")
-    return JSON if accept is None or accept == b"*/*" else negotiate(accept.decode("latin-1"))
 
 
 def encode_as(form: str, value: Any) -> bytes:

@@ -19,8 +19,9 @@ from shared.errors import Overloaded
 
 Kind = Literal["health", "read", "write", "transfer", "feed"]
 
-SHED: Final = (b"x-load-shed", b"1")
+FIELD: Final = "X-Load-Shed"
 """The field of a refusal by which a gateway tells it from a failure."""
+SHED: Final = (FIELD.lower().encode(), b"1")
 LEAST: Final = 80
 MOST: Final = 200
 QUEUE: Final = 4
@@ -41,7 +42,7 @@ class Shed(Overloaded):
     """Refused because too much is under way: nothing was begun."""
 
     def __init__(self) -> None:
-        super().__init__("too much is under way", headers={"X-Load-Shed": "1"})
+        super().__init__("too much is under way", headers={FIELD: "1"})
 
 
 class Latency:

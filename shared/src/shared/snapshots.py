@@ -1,6 +1,6 @@
 """Rows as they stood at one instant, read from the versions: each page is one short read, and nothing is held between pages."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from sqlalchemy import BigInteger, FromClause, Select, and_, bindparam, or_
@@ -25,7 +25,7 @@ class Snapshot:
         page = source.add_columns(versions.c.id.label("id_")).where(versions.c.id > bindparam("after"), current_at(versions))
         self._page = Query(page.order_by(versions.c.id).limit(bindparam("limit", type_=BigInteger)))
 
-    async def at(self, db: Database, seq: int, size: int = 500) -> AsyncIterator[list[Row]]:
+    async def at(self, db: Database, seq: int, size: int = 500) -> AsyncGenerator[list[Row], None]:
         """All rows as they were when the log stood at ``seq``, by id, ``size`` at a time."""
         after = -1
         while rows := await db.all(self._page, after=after, seq=seq, limit=size):

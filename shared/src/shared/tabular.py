@@ -6,7 +6,7 @@ with a line refuses that line and no other.
 """
 
 import dataclasses
-from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Sequence
 from typing import Any, Final
 
 from shared.csvlines import CsvReader, csv_bytes
@@ -35,7 +35,7 @@ async def read_rows(
     required: Sequence[str] = (),
     *,
     size: int = BATCH,
-) -> AsyncIterator[Batch]:
+) -> AsyncGenerator[Batch, None]:
     """The table in batches of at most `size` rows.
 
     `columns` are the ones that may come, `required` those that must. Raises Invalid for a header that does not fit,

@@ -7,7 +7,7 @@ One who goes away while still sending changes nothing.
 import asyncio
 import math
 import weakref
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -23,13 +23,14 @@ from shared.faults import field_errors
 from shared.imports import Apply, Spool, Spooled, apply_all
 from shared.json import encode
 from shared.lines import Refusal
-from shared.media import JSON, PROBLEM_TYPES
+from shared.media import JSON, PROBLEM_TYPES, wanted_form
 from shared.openapi.problems import ProblemDocument
 from shared.operations import READ, WRITE, Policy, Upload, View, operation
-from shared.responses import stream, wanted_form
+from shared.responses import stream
 from shared.tabular import CSV, NDJSON, TABLE_TYPES, Writer, read_rows
 from shared.timeline import AsOf
 
+Pages = AsyncGenerator[Sequence[Sequence[Any]], None]
 Values = dict[str, Any]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
@@ -177,18 +178,31 @@ async def import_table(body: UploadStream, query: ImportQuery, table: TableSpec,
         raise
 
 
-def export_table(query: ExportQuery, name: str, columns: Sequence[str], pages: AsyncIterable[Sequence[Sequence[Any]]]) -> Response:
-    """The answer to an export, as fast as its reader takes it; `pages` are rows in the columns' order. Raises NotAcceptable."""
-    media_type = _table_type(query)
-    writer = Writer(media_type, columns)
+async def export_table(query: ExportQuery, name: str, columns: Sequence[str], pages: Pages) -> Response:
+    """The answer to an export, as fast as its reader takes it; `pages` are rows in the columns' order, closed with the answer.
 
-    async def chunks() -> AsyncIterator[bytes]:
-        yield writer.head()
-        async for rows in pages:
-            yield writer.rows(rows)
+    Raises NotAcceptable, and what the first page raises: it is here before the answer begins.
+    """
+    writer = Writer(_table_type(query), columns)
+    first = writer.head() + writer.rows(await anext(pages, []))
+    ending = "csv" if writer.media_type == CSV else "ndjson"
+    return stream(_Table(writer, first, pages), writer.content_type, filename=f"{name}.{ending}", headers={"Vary": "Accept"})
 
-    ending = "csv" if media_type == CSV else "ndjson"
-    return stream(chunks(), writer.content_type, filename=f"{name}.{ending}", headers={"Vary": "Accept"})
+
+class _Table(AsyncIterator[bytes]):
+    """A table's bytes. Closing it closes its pages, also when nobody has begun to read: a generator would not."""
+
+    def __init__(self, writer: Writer, first: bytes, pages: Pages) -> None:
+        self._writer = writer
+        self._first: bytes | None = first
+        self._pages = pages
+
+    async def __anext__(self) -> bytes:
+        first, self._first = self._first, None
+        return self._writer.rows(await anext(self._pages)) if first is None else first
+
+    async def aclose(self) -> None:
+        await self._pages.aclose()
 
 
 def _table_type(query: ExportQuery) -> str:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from msgspec import Meta
 
 from gateway.addresses import is_safe
+from gateway.resilience.calls import REQUESTS, TRANSFERS
 from shared.config import Port, ServiceSettings, SettingsError, load
 from shared.identity import KeyFault, read_private_key
 from shared.pool import Origin
@@ -57,8 +58,8 @@ class Settings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields
     webhook_retry: Annotated[float, Meta(gt=0, le=3600)] = 5.0
     """Seconds before the second attempt; each further pause is twice as long, up to an hour."""
     connect_timeout_ms: Annotated[int, Meta(ge=10, le=10_000)] = 250
-    upstream_requests: Places = 64
-    upstream_transfers: Places = 16
+    upstream_requests: Places = REQUESTS
+    upstream_transfers: Places = TRANSFERS
     upstream_feeds: Places = 200
     oidc_issuer: str = ""
     oidc_client_id: str = ""

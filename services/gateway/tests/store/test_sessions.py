@@ -85,10 +85,21 @@ async def test_another_generation_or_a_disabled_account_lets_no_session_be(db: D
 async def test_a_new_session_ends_the_old_and_those_worn_out(db: Database, add: Any) -> None:
     account = await add()
     times = {"old": "2026-11-21T19:59:59.000000Z", "idle": "2026-11-22T07:28:59.000000Z", "good": AT}
-    for digest, at in times.items():
-        await db.write(begun(account, digest, at, idle_before="", begun_before=""))
-    await db.write(begun(account, "new", ending="good"))
+    old, idle, good = [await db.write(begun(account, digest, at, idle_before="", begun_before="")) for digest, at in times.items()]
+    new = await db.write(begun(account, "new", ending="good"))
     assert await db.all(DIGESTS) == [("new",)]
+    ends = Query(text("SELECT entity_id, actor FROM changes WHERE entity = 'session' AND kind = 'deleted' ORDER BY seq"))
+    assert await db.all(ends) == [(old, "gateway"), (idle, "gateway"), (good, "account:1")]
+    assert (await verify(db, log)).seq == new
+
+
+async def test_worn_out_sessions_end_a_hundred_at_a_time(db: Database, add: Any) -> None:
+    account = await add()
+    for number in range(sessions.AT_ONCE + 1):
+        await db.write(begun(account, f"{number}", "2026-11-21T08:00:00.000000Z", idle_before="", begun_before=""))
+    for left in (1, 0):
+        await db.write(begun(account, f"new {left}"))
+        assert len([row for row in await db.all(DIGESTS) if not row[0].startswith("new")]) == left
 
 
 async def test_the_last_use_is_noted_at_most_once_a_minute(db: Database, add: Any) -> None:

@@ -179,7 +179,8 @@ async def test_a_repeated_post_is_answered_from_its_first_run(api: Any) -> None:
 
 
 async def test_yaml_is_spoken_errors_included(lite: Any) -> None:
-    await lite.team("core")
+    made = await lite("POST", "/v1/teams", {"slug": "core", "name": "Core"}, headers={"Accept": "application/yaml"})
+    assert (made.status, made.headers["Content-Type"], "ETag" in made.headers) == (201, "application/yaml", False)
     answer = await lite("GET", "/v1/teams/1", headers={"Accept": "application/yaml"})
     assert answer.headers["Content-Type"] == "application/yaml"
     assert b"slug: core" in answer.body

@@ -17,7 +17,6 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import TypeEngine
 
 from shared.db.errors import InvalidParameter
 
@@ -61,9 +60,9 @@ def _any_of_postgresql(element: _AnyOf, compiler: SQLCompiler, **options: Any) -
     return f"({compiler.process(column, **options)} = ANY({compiler.process(values, **options)}))"
 
 
-def any_of(column: ColumnElement[Any], parameter: str, type_: TypeEngine[Any] | None = None) -> ColumnElement[bool]:
+def any_of(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
     """``column IN (parameter)``, where the parameter is a list of integers or texts, bound whole: one statement for every length."""
-    item = BigInteger() if isinstance(type_ or column.type, Integer) else Text()
+    item = BigInteger() if isinstance(column.type, Integer) else Text()
     return _AnyOf(column, bindparam(parameter, type_=ARRAY(item)))
 
 

@@ -23,8 +23,6 @@ YAML_TYPE: Final = "application/yaml"
 EVENT_STREAM: Final = "text/event-stream"
 AS_EVENTS: Final = {"type": "string", "format": "binary", "description": "Server-sent events without an end."}
 BODY: Final = (408, 413, 415, 422)
-BEFORE: Final = (404, 405)
-"""Answered where there is no operation: an unknown path, another method."""
 
 
 class Provider(OpenAPIProvider):

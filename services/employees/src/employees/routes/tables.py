@@ -30,4 +30,4 @@ async def import_employees(query: ImportQuery, body: UploadStream) -> Response:
 @export_operation(ExportRow)
 async def export_employees(query: ExportQuery) -> Response:
     """Everyone at one instant, as a table that can be imported again."""
-    return export_table(query, "employees", exports.EXPORTED, exports.EVERYONE.at(database(), await reader().last_change()))
+    return await export_table(query, "employees", exports.EXPORTED, exports.EVERYONE.at(database(), await reader().last_change()))

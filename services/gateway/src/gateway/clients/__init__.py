@@ -1,6 +1,6 @@
 """The services, as the gateway sees them: which operations it uses, how it asks, and what it takes for an answer."""
 
-from gateway.clients.answers import Employee, ExportedMembership, Member, Membership, Page, Person, Placed, Staff, StaffState, Team
+from gateway.clients.answers import Employee, ExportedMembership, Membership, Page, Person, Placed, Staff, StaffState, Team
 from gateway.clients.feeds import feed_of_employees
 from gateway.clients.rules import EMPLOYEES, TEAMS, UPSTREAMS, Rule, public_rules
 from gateway.clients.upstream import Ask, Instant, Reply, Upstream
@@ -13,7 +13,6 @@ __all__ = [
     "Employee",
     "ExportedMembership",
     "Instant",
-    "Member",
     "Membership",
     "Page",
     "Person",

@@ -72,9 +72,6 @@ class Membership(Struct, frozen=True):
     since: str
 
 
-Member = Membership
-
-
 class ExportedMembership(Struct, frozen=True):
     """A row of the teams service's export."""
 

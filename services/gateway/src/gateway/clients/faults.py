@@ -70,12 +70,17 @@ def refusal(service: str, response: httpx.Response) -> Problem:
         detail = told.detail or f"The {service} service refused the request."
         return problem_of_status(status, detail, errors=told.errors, service=service)
     if status in BUSY:
-        after = response.headers.get("retry-after", "")
-        wait = int(after) if after.isascii() and after.isdigit() and len(after) < 6 else 1
-        return ServiceUnavailable(f"The {service} service can't answer now.", retry_after=wait, service=service)
+        wait = retry_after(response)
+        return ServiceUnavailable(f"The {service} service can't answer now.", retry_after=1 if wait is None else wait, service=service)
     if status == 504:
         return UpstreamTimeout(f"The {service} service did not answer in time.", service=service)
     return BadGateway(f"The {service} service answered {status}.", service=service)
+
+
+def retry_after(response: httpx.Response) -> int | None:
+    """The seconds after which an answer says to come again; None where it names none, or a date."""
+    text = response.headers.get("retry-after", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else None
 
 
 def _told(response: httpx.Response) -> _Told:

@@ -18,6 +18,8 @@ from typing import Final
 
 import httpx
 
+from gateway.clients.faults import retry_after
+
 WITHIN: Final = 10.0
 """Seconds for a delivery, from the look-up of the name to the end of the answer."""
 
@@ -67,10 +69,8 @@ class Receivers:
             return Outcome(None, f"no answer within {self._within:g} s", time.monotonic() - started)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, Refused) as error:
             return Outcome(None, _words(error), time.monotonic() - started)
-        after = response.headers.get("retry-after", "")
         fault = None if response.is_success else f"the receiver answered {response.status_code}"
-        retry_after = int(after) if after.isascii() and after.isdigit() and len(after) < 6 else None
-        return Outcome(response.status_code, fault, time.monotonic() - started, retry_after)
+        return Outcome(response.status_code, fault, time.monotonic() - started, retry_after(response))
 
     async def _post(self, url: httpx.URL, headers: Mapping[str, str], body: bytes) -> httpx.Response:
         if url.scheme != "https" and not self._private:

@@ -24,7 +24,7 @@ from gateway.sessions import COOKIE, Sessions
 from gateway.tokens import Tokens
 from shared.db import StoreError
 from shared.errors import Forbidden, MethodNotAllowed, NotFound, Problem
-from shared.exchange import Exchange, exchange_of
+from shared.exchange import CLIENT_GONE, Exchange, exchange_of
 from shared.identity import Caller
 from shared.operations import Limit
 from shared.problems import send_problem
@@ -39,9 +39,6 @@ SECURITY: Final = [
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cache-control", b"no-store"),
 ]
-CLIENT_GONE: Final = 499
-"""What the log says of a request whose client left before its answer."""
-
 ENCRYPTED: Final = [*SECURITY, (b"strict-transport-security", b"max-age=31536000")]
 _COOKIE: Final = COOKIE.encode() + b"="
 _BEARER: Final = b"bearer "

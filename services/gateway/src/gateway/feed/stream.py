@@ -1,7 +1,8 @@
 """The merged feed as server-sent events (WHATWG HTML, section 9.2): one event a change, its id the place after it."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -54,12 +55,13 @@ class Stream:
         """What is sent. It is made as it is taken: a reader who takes nothing costs one piece."""
         try:
             yield b"retry: %d\n\n" % RETRY_MS
-            async for piece in self._all(batch):
-                yield piece
+            async with aclosing(self._all(batch)) as pieces:
+                async for piece in pieces:
+                    yield piece
         except FeedRestored as problem:
             yield _event("gone", problem.document(self.request_id, None))
 
-    async def _all(self, batch: Batch) -> AsyncIterator[bytes]:
+    async def _all(self, batch: Batch) -> AsyncGenerator[bytes, None]:
         missing: tuple[str, ...] = ()
         while True:
             if piece := self._piece(batch, missing):

@@ -1,13 +1,14 @@
 """An export of memberships by username: the teams service's export, its ids resolved on the way."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Final
 
 import msgspec
 
 from gateway.clients import Ask, ExportedMembership, Upstream
 from gateway.clients.faults import refusal
-from gateway.memberships.people import BATCH, Ahead, People
+from gateway.memberships.people import BATCH, People, ahead
 from shared.errors import BadGateway
 from shared.tabular import NDJSON
 
@@ -20,24 +21,11 @@ Rows = list[tuple[str, str, str, str]]
 _decode: Final = msgspec.json.Decoder(ExportedMembership).decode
 
 
-async def export_rows(employees: Upstream, teams: Upstream, ask: Ask) -> AsyncIterator[Rows]:
-    """Rows of COLUMNS, a hundred at a time. The first await raises the Problem of a service that can't be asked.
+async def export_rows(employees: Upstream, teams: Upstream, ask: Ask) -> AsyncGenerator[Rows, None]:
+    """Rows of COLUMNS, a hundred at a time. Raises the Problem of a service that can't be asked.
 
     Someone whose record is gone is left out: their memberships end as soon as the teams service has heard of it.
     """
-    pages = _pages(employees, teams, ask)
-    first = await anext(pages, None)
-    return _after(first, pages)
-
-
-async def _after(first: Rows | None, rest: AsyncIterator[Rows]) -> AsyncIterator[Rows]:
-    if first is not None:
-        yield first
-    async for rows in rest:
-        yield rows
-
-
-async def _pages(employees: Upstream, teams: Upstream, ask: Ask) -> AsyncIterator[Rows]:
     people = People(employees, ask)
 
     async def resolve(lines: list[ExportedMembership]) -> Rows:
@@ -48,11 +36,12 @@ async def _pages(employees: Upstream, teams: Upstream, ask: Ask) -> AsyncIterato
         if not response.is_success:
             await response.aread()
             raise refusal(teams.name, response)
-        async for rows in Ahead(_batches(response.aiter_raw(), teams.name), resolve):
-            yield rows
+        async with aclosing(ahead(_batches(response.aiter_raw(), teams.name), resolve)) as pages:
+            async for rows in pages:
+                yield rows
 
 
-async def _batches(pieces: AsyncIterator[bytes], service: str) -> AsyncIterator[list[ExportedMembership]]:
+async def _batches(pieces: AsyncIterator[bytes], service: str) -> AsyncGenerator[list[ExportedMembership], None]:
     """The lines of a stream, up to a hundred at a time. Raises BadGateway for one that is none."""
     rest = b""
     batch: list[ExportedMembership] = []

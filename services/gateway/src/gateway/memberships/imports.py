@@ -6,6 +6,7 @@ that can't be asked) changes nothing. With `atomic`, all lines are resolved and 
 
 import tempfile
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -13,7 +14,7 @@ import msgspec
 
 from gateway.clients import Ask, Upstream
 from gateway.clients.faults import refusal
-from gateway.memberships.people import BATCH, Ahead, People
+from gateway.memberships.people import BATCH, People, ahead
 from shared.errors import Invalid
 from shared.json import encode
 from shared.pulled import Disconnected
@@ -48,9 +49,10 @@ class _Resolver:
     async def lines(self, upload: Upload) -> AsyncIterator[bytes]:
         """The upload as the teams service takes it; what can't be is noted among the refused. Raises Problem."""
         try:
-            async for piece in Ahead(read_rows(upload, upload.media_type, COLUMNS, REQUIRED, size=BATCH), self._resolve):
-                if piece:
-                    yield piece
+            async with aclosing(ahead(read_rows(upload, upload.media_type, COLUMNS, REQUIRED, size=BATCH), self._resolve)) as pieces:
+                async for piece in pieces:
+                    if piece:
+                        yield piece
         except Disconnected as error:
             raise _UploadBroken from error
 

@@ -3,9 +3,10 @@
 import asyncio
 import re
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import aclosing
 from dataclasses import replace
-from typing import Final, Generic, TypeVar
+from typing import Final, TypeVar
 
 from gateway.clients import Ask, Page, Person, Upstream
 from shared.words import fold
@@ -58,29 +59,25 @@ class People:
         return page.items
 
 
-class Ahead(Generic[Item, Result]):
-    """Work on the items of a stream, a few at the same time, with the results in the items' order."""
+async def ahead(items: AsyncGenerator[Item, None], work: Callable[[Item], Awaitable[Result]]) -> AsyncGenerator[Result, None]:
+    """Work on the items of a stream, a few at the same time, with the results in the items' order. Closing it closes the stream."""
 
-    def __init__(self, items: AsyncIterator[Item], work: Callable[[Item], Awaitable[Result]]) -> None:
-        self._items = items
-        self._work = work
-        self._running: deque[asyncio.Task[Result]] = deque()
+    async def do(item: Item) -> Result:
+        return await work(item)
 
-    async def __aiter__(self) -> AsyncIterator[Result]:
-        try:
-            async for item in self._items:
-                self._running.append(asyncio.ensure_future(self._do(item)))
-                if len(self._running) >= AHEAD:
-                    yield await self._running.popleft()
-            while self._running:
-                yield await self._running.popleft()
-        finally:
-            for task in self._running:
-                task.cancel()
-            await asyncio.gather(*self._running, return_exceptions=True)
-
-    async def _do(self, item: Item) -> Result:
-        return await self._work(item)
+    running: deque[asyncio.Task[Result]] = deque()
+    try:
+        async with aclosing(items):
+            async for item in items:
+                running.append(asyncio.create_task(do(item)))
+                if len(running) >= AHEAD:
+                    yield await running.popleft()
+        while running:
+            yield await running.popleft()
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
 
 def _remember(known: dict[Item, Result], key: Item, value: Result) -> None:

@@ -30,7 +30,6 @@ RESPECTED: Final = 0.25
 """Seconds after which a service that has not answered counts as failing. A caller who grants less is in a hurry, which is not its fault."""
 REQUESTS: Final = 64
 TRANSFERS: Final = 16
-FEEDS: Final = 200
 
 Headers = list[tuple[bytes, bytes]]
 LaneName = Literal["requests", "transfers", "feeds"]

@@ -1,6 +1,6 @@
 """`/v1/audit`: who did what in the whole of Roster, for admins: employees' log, teams' and the gateway's own."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -44,16 +44,15 @@ async def export_audit(query: AuditExport) -> Response:
     now = datetime.now(UTC).isoformat(timespec="microseconds")[:26] + "Z"
     asked = replace(asked, until=min(asked.until or now, now))
     sources = _sources(asked)
-    first = await Merged.read(sources, "seq", {}, MOST)
 
-    async def pages() -> AsyncIterator[list[tuple[Any, ...]]]:
-        found = first
+    async def pages() -> AsyncGenerator[list[tuple[Any, ...]], None]:
+        found = await Merged.read(sources, "seq", {}, MOST)
         yield await _rows(db, found)
         while found.places is not None:
             found = await Merged.read(sources, "seq", found.places, MOST)
             yield await _rows(db, found)
 
-    return export_table(ExportQuery(format=query.format), "audit", COLUMNS, pages())
+    return await export_table(ExportQuery(format=query.format), "audit", COLUMNS, pages())
 
 
 @blueprint.get("/v1/audit/verify")

@@ -55,8 +55,8 @@ async def import_memberships(query: ImportQuery, body: UploadStream) -> Response
 async def export_memberships(query: ExportQuery) -> Response:
     """All memberships by team and username, as they were at one instant."""
     parts, asked = gateway(), ask(query.as_of)
-    rows = await memberships.export_rows(parts.employees, parts.teams, asked)
-    answer = export_table(query, "memberships", COLUMNS, rows)
+    rows = memberships.export_rows(parts.employees, parts.teams, asked)
+    answer = await export_table(query, "memberships", COLUMNS, rows)
     answer.headers.update(told(asked))
     return answer
 

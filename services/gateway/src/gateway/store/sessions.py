@@ -1,4 +1,4 @@
-"""Sessions: rows that end, whose beginnings and ends are in the log."""
+"""Sessions: rows that end, whose beginnings and ends are in the log: the end of one that has worn out, when another begins."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,6 +14,11 @@ from shared.pages import Clause, Listing, Page, Sort
 
 MOST: Final = 100
 """Sessions of an account."""
+
+AT_ONCE: Final = 100
+"""Worn-out sessions whose end is noted when one begins."""
+
+EXPIRY: Final = Author("gateway", "expiry")
 
 _IN_FORCE: Final = Query(select(accounts.c.generation, accounts.c.disabled).where(accounts.c.id == bindparam("id")))
 _SESSION: Final = Query(
@@ -41,8 +46,11 @@ _LAST_USED: Final = Query(
     select(sessions.c.id).where(sessions.c.account_id == bindparam("account_id")).order_by(sessions.c.seen_at.desc(), sessions.c.id.desc())
 )
 _END: Final = Query(delete(sessions).where(sessions.c.id == bindparam("id")))
-_PURGE: Final = Query(
-    delete(sessions).where((sessions.c.seen_at < bindparam("idle_before")) | (sessions.c.created_at < bindparam("begun_before")))
+_WORN_OUT: Final = Query(
+    select(sessions.c.id, sessions.c.account_id)
+    .where((sessions.c.seen_at < bindparam("idle_before")) | (sessions.c.created_at < bindparam("begun_before")))
+    .order_by(sessions.c.seen_at)
+    .limit(AT_ONCE)
 )
 
 
@@ -109,13 +117,14 @@ async def crowded(db: Database, account_id: int) -> bool:
 
 
 def begin_session(new: NewSession, author: Author, *, ending: str | None, idle_before: str, begun_before: str) -> Unit:
-    """A session's row, and its id; that of `ending` (a digest), all worn-out ones and the account's expired tokens go. The unit raises
+    """A session's row, and its id; that of `ending` (a digest), worn-out ones and the account's expired tokens go. The unit raises
     WrongCredentials when the account has changed since.
     """
 
     def unit(conn: Connection) -> int:
         check_account(conn, new.account_id, new.generation)
-        conn.run(_PURGE, idle_before=idle_before, begun_before=begun_before)
+        for session_id, account_id in conn.all(_WORN_OUT, idle_before=idle_before, begun_before=begun_before):
+            _end(conn, session_id, account_id, EXPIRY)
         tokens.sweep(conn, new.account_id, author, at=new.at)
         if ending is not None:
             _end_of(conn, ending, author)

@@ -35,12 +35,14 @@ async def import_memberships(body: UploadStream, query: ImportQuery) -> Response
 @tables.get("/teams/export")
 @export_operation(TeamExport)
 async def export_teams(query: ExportQuery) -> Response:
-    """All teams as they are at this moment, the way they can be imported."""
-    return export_table(query, "teams", exports.TEAM_COLUMNS, exports.TEAMS.at(database(), await reader().last_change()))
+    """All teams as they were at one instant, the way they can be imported."""
+    pages = exports.TEAMS.at(database(), await reader().last_change())
+    return await export_table(query, "teams", exports.TEAM_COLUMNS, pages)
 
 
 @tables.get("/memberships/export")
 @export_operation(MembershipExport)
 async def export_memberships(query: ExportQuery) -> Response:
-    """All memberships as they are at this moment, the way they can be imported."""
-    return export_table(query, "memberships", exports.MEMBERSHIP_COLUMNS, exports.MEMBERSHIPS.at(database(), await reader().last_change()))
+    """All memberships as they were at one instant, the way they can be imported."""
+    pages = exports.MEMBERSHIPS.at(database(), await reader().last_change())
+    return await export_table(query, "memberships", exports.MEMBERSHIP_COLUMNS, pages)

@@ -13,7 +13,7 @@ from shared.idempotency import Answer
 from shared.json import encode
 from shared.listing import only, respond_page
 from shared.operations import READ, WRITE, operation
-from shared.responses import no_content, respond
+from shared.responses import answered, no_content, respond
 from shared.timeline import refuse_present_only
 from teams.contract import HasSubteams
 from teams.schemas import (
@@ -58,8 +58,7 @@ async def create_team(body: TeamBody) -> Response:
         headers = {"Location": f"{path}/{made['id']}", "ETag": etag(made["version"])}
         return Answer(201, encode(store.present(made)), headers)
 
-    answer = await ONCE.write_once(database(), await idempotency_key(), unit)
-    return respond(answer.document, answer.status, answer.headers)
+    return answered(await ONCE.write_once(database(), await idempotency_key(), unit))
 
 
 @teams.get("/<int:team_id>")
