@@ -57,7 +57,7 @@ teams: $(VENV)/.run ## Start the teams service alone, on port 8002, open to this
 gateway: $(VENV)/.run ## Start the gateway alone, on port 8000, in front of services that run already
 	@exec $(bin)/python -m tools.run --only-gateway --var "$(ROSTER_VAR)" --port-base "$(ROSTER_PORT_BASE)"
 
-reset-admin: $(VENV)/.run ## Give the account admin another password, printed and kept in ROSTER_VAR=var; Roster may run or not
+reset-admin: $(VENV)/.run ## Give the account admin another password, printed and kept in ROSTER_VAR=var (ARGS=--help: other accounts); Roster may run or not
 	@exec $(bin)/python -m tools.reset_admin --var "$(ROSTER_VAR)" $(ARGS)
 
 verify-audit: $(VENV)/.run ## Look whether the logs of what make run keeps are as they were written; HEAD=file: also what audit-head said

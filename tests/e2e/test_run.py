@@ -74,8 +74,8 @@ def test_a_first_start_prints_the_password_once_and_keeps_it_for_the_owner_alone
     assert [log.name for log in (sample.var / "log").iterdir() if kept.read_text().strip() in log.read_text()] == []
 
 
-def reset_admin(var: Path) -> subprocess.CompletedProcess[str]:
-    command = make("reset-admin", f"ROSTER_VAR={var}")
+def reset_admin(var: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = make("reset-admin", f"ROSTER_VAR={var}", *arguments)
     return subprocess.run(command, cwd=ROOT, env=BARE, check=False, capture_output=True, text=True, timeout=60)
 
 
@@ -99,12 +99,25 @@ def test_a_lost_password_is_reset_whether_it_runs_or_not(start: Start, tmp_path:
     assert "make reset-admin: there are no accounts in" in nowhere.stderr
 
 
+LOG_IN = 'curl -sS -c var/cookies -u "admin:$(cat var/admin-password)" -X POST http://127.0.0.1:8000/v1/session'
+
+
+def test_the_password_of_another_account_is_reset_and_the_admin_s_file_stays(sample: Run) -> None:
+    bob = """-H 'Content-Type: application/json' -d '{"username": "bob", "password": "a long enough pass phrase", "role": "viewer"}'"""
+    sample.shell(LOG_IN)
+    sample.shell(f"curl -sS -b var/cookies {bob} http://127.0.0.1:8000/v1/accounts")
+    done = reset_admin(sample.var, "ARGS=--username BOB")
+    assert "the account bob is an admin with the password " in done.stdout, done.stderr
+    assert "admin-password" not in done.stdout
+    sample.log_in()
+
+
 def test_a_second_start_keeps_the_data_and_loads_no_sample(start: Start, tmp_path: Path) -> None:
     first = start(tmp_path / "var")
     first.wait_until(READY)
     gateway = first.log_in()
     gone = gateway.get("/v1/employees?username=leo.martin").require()["items"][0]["id"]
-    first.shell('curl -sS -c var/cookies -u "admin:$(cat var/admin-password)" -X POST http://127.0.0.1:8000/v1/session')
+    first.shell(LOG_IN)
     first.shell(f"curl -sS -b var/cookies -X DELETE http://127.0.0.1:8000/v1/employees/{gone}")
     first.interrupt()
     assert_nothing_runs(first)
