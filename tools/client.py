@@ -18,6 +18,10 @@ class Refused(Exception):
     """The gateway answered with a problem, or not at all; the text is fit for the user as it is."""
 
 
+class Unauthorized(Refused):
+    """The gateway does not know who asks."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     status: int
@@ -29,7 +33,7 @@ class Answer:
             return self.document
         lines = [str(self.document.get("message") or f"the gateway answered {self.status}")]
         lines += [f"  {fault.get('field')}: {fault.get('message')}" for fault in self.document.get("errors") or []]
-        raise Refused("\n".join(lines))
+        raise (Unauthorized if self.status == 401 else Refused)("\n".join(lines))
 
 
 class _Pinned(http.client.HTTPSConnection):

@@ -31,6 +31,11 @@ class Place:
     def password(self) -> Path:
         return self.var / "admin-password"
 
+    @property
+    def sample(self) -> Path:
+        """Says how far the sample directory is loaded."""
+        return self.var / "sample"
+
     def key(self, name: str) -> str:
         return str(self.var / "keys" / name)
 

@@ -1,5 +1,6 @@
 """`make run`: what a first start does, what a second one keeps, and what it says when it can't start."""
 
+import json
 import os
 import signal
 import socket
@@ -110,6 +111,30 @@ def test_the_password_of_another_account_is_reset_and_the_admin_s_file_stays(sam
     assert "the account bob is an admin with the password " in done.stdout, done.stderr
     assert "admin-password" not in done.stdout
     sample.log_in()
+
+
+def change_password(run: Run) -> None:
+    run.shell(LOG_IN)
+    present = (run.var / "admin-password").read_text("utf-8").strip()
+    change = json.dumps({"current_password": present, "password": "another pass phrase"})
+    run.shell(f"curl -sS -b var/cookies -X PUT -H 'Content-Type: application/json' -d '{change}' http://127.0.0.1:8000/v1/password")
+
+
+def test_a_password_that_was_changed_prevents_no_start_and_an_import_says_what_to_do(start: Start, tmp_path: Path) -> None:
+    first = start(tmp_path / "var", "ARGS=--no-sample")
+    first.wait_until(READY)
+    change_password(first)
+    command = make("import", "DIR=deploy/sample", f"ROSTER_VAR={first.var}", f"ROSTER_PORT_BASE={first.base}")
+    done = subprocess.run(command, cwd=ROOT, env=BARE, check=False, capture_output=True, text=True, timeout=60)
+    assert f"write it into {first.var}/admin-password" in done.stderr
+    assert "`make reset-admin`" in done.stderr
+    first.interrupt()
+    second = start(tmp_path / "var", base=first.base)
+    assert "sample" not in second.wait_until(READY)
+    second.interrupt()
+    (tmp_path / "var" / "sample").unlink()
+    third = start(tmp_path / "var", base=first.base)
+    assert "the sample directory was not loaded: 401 Unauthorized" in third.wait_until(READY)
 
 
 def test_a_second_start_keeps_the_data_and_loads_no_sample(start: Start, tmp_path: Path) -> None:
