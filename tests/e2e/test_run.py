@@ -186,6 +186,10 @@ def test_a_folder_that_can_not_be_written_is_one_line(start: Start, tmp_path: Pa
         ("TEAMS_READERS", "0", "readers"),
         ("GATEWAY_SESSION_IDLE", "soon", "session_idle"),
         ("EMPLOYEES_COLOUR", "red", "colour"),
+        ("EMPLOYEES_DATABASE_URL", "postgresql://127.0.0.1/employees", "on PostgreSQL: `docker compose up`"),
+        ("TEAMS_HOST", "0.0.0.0", "must not be set here"),  # noqa: S104 - refused
+        ("GATEWAY_PORT", "9000", "ROSTER_PORT_BASE"),
+        ("GATEWAY_SIGNING_KEY", "{}", "must not be set here"),
     ],
 )
 def test_a_broken_setting_is_one_line(start: Start, tmp_path: Path, setting: str, value: str, said: str) -> None:
