@@ -76,11 +76,12 @@ class Process:
         return await self._process.wait()
 
     def epitaph(self) -> str:
-        """How it ended, with the last thing it said."""
+        """How it ended, with the last thing it said, unless it was killed: that is then about something else."""
         code = self._process.returncode if self._process else None
-        how = f"was killed by {signal.Signals(-code).name}" if code is not None and code < 0 else f"stopped with exit code {code}"
+        if code is not None and code < 0:
+            return f"{self.service.name} was killed by {signal.Signals(-code).name} (its log: {self.log})"
         said = [line for line in self.log.read_text("utf-8", "replace").splitlines() if line.strip()]
-        return f"{self.service.name} {how}: {said[-1] if said else 'it said nothing'} (all of it: {self.log})"
+        return f"{self.service.name} stopped with exit code {code}: {said[-1] if said else 'it said nothing'} (all of it: {self.log})"
 
     async def stop(self, how: signal.Signals) -> None:
         """SIGTERM lets it drain, SIGINT finishes what runs; SIGKILL when that takes too long. Returns when the process is gone."""

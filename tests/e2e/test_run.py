@@ -162,7 +162,7 @@ def test_a_service_that_dies_ends_the_run(start: Start, tmp_path: Path, name: st
     run.wait_until(READY)
     os.kill(run.services()[name], signal.SIGKILL)
     assert run.wait() != 0
-    assert f"{name} was killed by SIGKILL" in run.text
+    assert f"make run: {name} was killed by SIGKILL (its log: {run.var}/log/{name}.log)\n" in run.text
     assert_nothing_runs(run)
 
 
