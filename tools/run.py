@@ -7,12 +7,13 @@ told in one line, and nothing is left running.
 import argparse
 import asyncio
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tools.address import address_of
 from tools.client import Refused
 from tools.import_directory import load_folder, log_in
-from tools.processes import Fault, listening, lock_folder
+from tools.processes import Fault, Service, listening, lock_folder
 from tools.settings import Place, make_admin, make_keys, make_services
 from tools.supervisor import Supervisor
 
@@ -73,12 +74,21 @@ async def begin(place: Place, supervisor: Supervisor, sample: bool) -> None:
     print(greeting(place), flush=True)
 
 
+def warn_of_open(services: Sequence[Service]) -> None:
+    for service in services:
+        if service.environment.get(f"{service.name.upper()}_OPEN", "").lower() in ("true", "1"):
+            print(
+                f"{service.name.upper()}_OPEN: {service.name} takes everybody on this machine for an editor, without a log-in", flush=True
+            )
+
+
 async def run(place: Place, *, sample: bool, only_gateway: bool) -> None:
     with lock_folder(place.var):
         make_keys(place)
         if not sample:
             leave_sample(place)
         services = [service for service in make_services(place) if service.name == "gateway" or not only_gateway]
+        warn_of_open(services)
         with listening({service.name: service.port for service in services}) as sockets:
             make_admin(place, services[-1])
             supervisor = Supervisor(place.var, services, sockets)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from shared.testing.processes import free_ports
-from tests.e2e.conftest import BARE, ROOT, make
+from tests.e2e.conftest import BARE, ROOT, Run, make
 from tests.e2e.test_readme import commands
 from tools.client import Gateway, Refused
 
@@ -70,6 +70,13 @@ def test_employees_and_teams_alone_and_the_gateway_in_front_of_them(launch: Laun
     gateway.log_in("admin", (var / "admin-password").read_text().strip())
     assert gateway.get("/v1/employees").require() == {"items": [], "next": None}
     assert gateway.get("/v1/teams").require() == {"items": [], "next": None}
+
+
+@pytest.mark.parametrize(("service", "offset"), [("employees", 1), ("teams", 2)])
+def test_a_service_alone_does_not_open_what_a_run_keeps(launch: Launch, sample: Run, service: str, offset: int) -> None:
+    port = free_ports()
+    launch(make(service, f"ROSTER_VAR={sample.var}", f"ROSTER_PORT_BASE={port - offset}"), port)
+    assert Gateway(f"http://127.0.0.1:{port}").get(f"/v1/{service}").require()["items"] == []
 
 
 @pytest.mark.parametrize(("service", "offset"), [("employees", 1), ("teams", 2)])

@@ -8,15 +8,16 @@ import pytest
 
 from tests.e2e.conftest import BARE, ROOT, Run, make
 
+ALONE = "tests/e2e/test_alone.py"
 ELSEWHERE = {
     "make run": "the fixture `sample`, and tests/e2e/test_run.py",
     "make test": "the run that this test is a part of; .ci/run",
-    "make employees": "tests/e2e/test_alone.py",
-    "make teams": "tests/e2e/test_alone.py",
-    "make gateway": "tests/e2e/test_alone.py",
+    "make employees": ALONE,
+    "make teams": ALONE,
+    "make gateway": ALONE,
     "make secrets": "tests/test_tools.py, and tests/deploy/test_stack.py",
     "docker compose up --build --detach": "tests/deploy/test_stack.py",
-    "EMPLOYEES_OPEN=true QUART_APP=employees .venv/bin/quart run": "tests/e2e/test_alone.py",
+    "EMPLOYEES_OPEN=true EMPLOYEES_DATABASE_URL=sqlite:///var/alone/employees.db QUART_APP=employees .venv/bin/quart run": ALONE,
 }
 pytestmark = pytest.mark.timeout(300)
 

@@ -12,6 +12,7 @@ import pytest
 
 from shared.testing.certificates import make_pair
 from tests.e2e.conftest import BARE, Run, Start, make
+from tools.client import Gateway
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 READY = "What else there is"
@@ -156,6 +157,13 @@ def test_a_second_start_keeps_the_data_and_loads_no_sample(start: Start, tmp_pat
     assert_nothing_runs(second)
 
 
+def test_a_service_that_is_open_is_warned_of(start: Start, tmp_path: Path) -> None:
+    run = start(tmp_path / "var", "ARGS=--no-sample", environment={"EMPLOYEES_OPEN": "true", "TEAMS_OPEN": "false"})
+    assert "EMPLOYEES_OPEN: employees takes everybody on this machine for an editor" in run.wait_until(READY)
+    assert "TEAMS_OPEN" not in run.text
+    assert Gateway(f"http://127.0.0.1:{run.base + 1}").get("/v1/employees").status == 200
+
+
 @pytest.mark.parametrize("name", ["employees", "teams", "gateway"])
 def test_a_service_that_dies_ends_the_run(start: Start, tmp_path: Path, name: str) -> None:
     run = start(tmp_path / "var", "ARGS=--no-sample")
@@ -187,7 +195,7 @@ def test_a_folder_that_can_not_be_written_is_one_line(start: Start, tmp_path: Pa
         ("GATEWAY_SESSION_IDLE", "soon", "session_idle"),
         ("EMPLOYEES_COLOUR", "red", "colour"),
         ("EMPLOYEES_DATABASE_URL", "postgresql://127.0.0.1/employees", "on PostgreSQL: `docker compose up`"),
-        ("TEAMS_HOST", "0.0.0.0", "must not be set here"),  # noqa: S104 - refused
+        ("TEAMS_HOST", "0.0.0.0", "must not be set here"),
         ("GATEWAY_PORT", "9000", "ROSTER_PORT_BASE"),
         ("GATEWAY_SIGNING_KEY", "{}", "must not be set here"),
     ],
