@@ -104,6 +104,9 @@ class Gateway:
         except ConnectionRefusedError:
             raise Refused(f"no gateway answers at {self.url} (`make run` starts one)") from None
         except (OSError, http.client.HTTPException, ValueError) as fault:
-            raise Refused(f"{method} {path}: the gateway at {self.url} gave no answer ({str(fault) or type(fault).__name__})") from fault
+            why = str(fault) or type(fault).__name__
+            if isinstance(fault, http.client.BadStatusLine) and self.url.startswith("http:"):
+                why += "; if it speaks TLS, GATEWAY_TLS_CERTIFICATE must be set here as it is there, or --gateway say https"
+            raise Refused(f"{method} {path}: the gateway at {self.url} gave no answer ({why})") from fault
         finally:
             connection.close()

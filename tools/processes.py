@@ -111,7 +111,7 @@ def listening(ports: Mapping[str, int]) -> Iterator[dict[str, socket.socket]]:
                 sockets[name] = stack.enter_context(socket.create_server(("127.0.0.1", port), backlog=BACKLOG))
             except OSError as fault:
                 why = "in use" if fault.errno == errno.EADDRINUSE else os.strerror(fault.errno or 0).lower()
-                raise Fault(f"port {port} (for {name}) is {why}; other ports: make run ROSTER_PORT_BASE={port + 1000}") from None
+                raise Fault(f"port {port} (for {name}) is {why}; other ports: ROSTER_PORT_BASE={port + 1000}") from None
         yield sockets
 
 
@@ -122,12 +122,12 @@ def lock_folder(folder: Path) -> Iterator[None]:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (folder / "lock").open("a")
     except OSError as fault:
-        raise Fault(f"{folder}: can't be written ({fault.strerror}); another folder: make run ROSTER_VAR=…") from None
+        raise Fault(f"{folder}: can't be written ({fault.strerror}); another folder: ROSTER_VAR=…") from None
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise Fault(f"{folder}: another `make run` uses it") from None
+            raise Fault(f"{folder}: another `make run` or `make gateway` uses it") from None
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()

@@ -1,4 +1,4 @@
-"""Runs the three services on this machine until Ctrl-C: what `make run` does.
+"""Runs the three services on this machine until Ctrl-C: what `make run` does; or one of them, what `make gateway` does.
 
 Everything that they keep lies in one folder: databases, development keys, the first admin's password, logs. Whatever prevents a start is
 told in one line, and nothing is left running.
@@ -20,13 +20,17 @@ from tools.supervisor import Supervisor
 SAMPLE = Path(__file__).parent.parent / "deploy" / "sample"
 
 
-def greeting(place: Place) -> str:
-    """What to type next: each line works as it stands, in the folder where `make run` was typed."""
+def greeting(place: Place, only_gateway: bool) -> str:
+    """What runs, and what to type next: each line works as it stands, in the folder where `make run` was typed."""
     address, var = address_of(place.port("gateway")), place.var
     url, curl = address.url, f"{address.curl} -b {var}/cookies"
+    others = f"employees on port {place.port('employees')}, teams on {place.port('teams')}"
+    runs, restart = f"Roster runs: the gateway at {url}, {others}", "make restart"
+    if only_gateway:
+        runs, restart = f"The gateway runs alone, at {url}, and asks {others}", "make restart SERVICE=gateway"
     return f"""
-Roster runs: the gateway at {url}, employees on port {place.port("employees")}, teams on {place.port("teams")}.
-Ctrl-C stops what was started here, `make restart` restarts it under way; logs are in {var}/log. The log-in below reads
+{runs}.
+Ctrl-C stops what was started here, `{restart}` restarts it under way; logs are in {var}/log. The log-in below reads
 the password of admin in {place.password}: whoever changes it writes it there. Try, in another terminal, in this folder:
 
   {address.curl} -c {var}/cookies -u "admin:$(cat {var}/admin-password)" -X POST {url}/v1/session
@@ -63,15 +67,15 @@ def leave_sample(place: Place) -> None:
     place.sample.write_text("done\n", encoding="utf-8")
 
 
-async def begin(place: Place, supervisor: Supervisor, sample: bool) -> None:
+async def begin(place: Place, supervisor: Supervisor, *, sample: bool, only_gateway: bool) -> None:
     """Waits until every service is ready, loads the sample, and says so. A sample that can't be loaded is told, and ends nothing."""
     await supervisor.ready()
     try:
-        if sample:
+        if sample and not only_gateway:
             await asyncio.to_thread(load_sample, place)
     except Refused as refusal:
         print(f"the sample directory was not loaded: {refusal}\nNot to be asked for it again: make run ARGS=--no-sample", flush=True)
-    print(greeting(place), flush=True)
+    print(greeting(place, only_gateway), flush=True)
 
 
 def warn_of_open(services: Sequence[Service]) -> None:
@@ -92,7 +96,7 @@ async def run(place: Place, *, sample: bool, only_gateway: bool) -> None:
         with listening({service.name: service.port for service in services}) as sockets:
             make_admin(place, services[-1])
             supervisor = Supervisor(place.var, services, sockets)
-            await supervisor.run(begin(place, supervisor, sample and not only_gateway))
+            await supervisor.run(begin(place, supervisor, sample=sample, only_gateway=only_gateway))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -107,7 +111,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         asyncio.run(run(Place(options.var, options.port_base), sample=not options.no_sample, only_gateway=options.only_gateway))
     except Fault as fault:
-        print(f"make run: {fault}", file=sys.stderr)
+        print(f"make {'gateway' if options.only_gateway else 'run'}: {fault}", file=sys.stderr)
         return 1
     return 0
 

@@ -67,6 +67,7 @@ def test_a_first_start_with_a_certificate_loads_the_sample_and_prints_lines_that
     wrong = load({**BARE, **settings, "GATEWAY_TLS_CERTIFICATE": str(other.certificate)})
     assert wrong.returncode != 0
     assert "another certificate" in wrong.stderr
+    assert "if it speaks TLS, GATEWAY_TLS_CERTIFICATE must be set here" in load(BARE).stderr
 
 
 def test_a_first_start_prints_the_password_once_and_keeps_it_for_the_owner_alone(sample: Run) -> None:
@@ -209,7 +210,7 @@ def test_a_broken_setting_is_one_line(start: Start, tmp_path: Path, setting: str
 
 
 def test_a_second_run_on_the_same_folder_is_refused(start: Start, sample: Run) -> None:
-    assert "another `make run` uses it" in complaint(start(sample.var))
+    assert "another `make run` or `make gateway` uses it" in complaint(start(sample.var))
 
 
 def test_a_python_that_is_too_old_is_one_line(tmp_path: Path) -> None:
