@@ -46,18 +46,19 @@ synthetic: $(VENV)/.run ## Write an invented organisation of N=10000 people to O
 secrets: $(VENV)/.run ## Write the keys and passwords of a deployment to ROSTER_SECRETS=var/secrets, where they are missing
 	@exec $(bin)/python -m tools.secrets "$(ROSTER_SECRETS)" $(ARGS)
 
-employees: $(VENV)/.run ## Start the employees service alone, on port 8001, open to this machine
-	@mkdir -p -m 700 "$(ROSTER_VAR)" && EMPLOYEES_OPEN=true EMPLOYEES_DATABASE_URL="sqlite:///$(ROSTER_VAR)/employees.db" \
+# Open to everybody on this machine, so never on what `make run` keeps.
+employees: $(VENV)/.run ## Start the employees service alone, on port 8001, open to this machine, on data of its own in ROSTER_VAR/alone
+	@EMPLOYEES_OPEN=true EMPLOYEES_DATABASE_URL="sqlite:///$(ROSTER_VAR)/alone/employees.db" \
 		EMPLOYEES_PORT=$$(($(ROSTER_PORT_BASE) + 1)) exec $(bin)/python -m employees serve
 
-teams: $(VENV)/.run ## Start the teams service alone, on port 8002, open to this machine
-	@mkdir -p -m 700 "$(ROSTER_VAR)" && TEAMS_OPEN=true TEAMS_DATABASE_URL="sqlite:///$(ROSTER_VAR)/teams.db" \
+teams: $(VENV)/.run ## Start the teams service alone, on port 8002, in the same way
+	@TEAMS_OPEN=true TEAMS_DATABASE_URL="sqlite:///$(ROSTER_VAR)/alone/teams.db" \
 		TEAMS_PORT=$$(($(ROSTER_PORT_BASE) + 2)) exec $(bin)/python -m teams serve
 
 gateway: $(VENV)/.run ## Start the gateway alone, on port 8000, in front of services that run already
 	@exec $(bin)/python -m tools.run --only-gateway --var "$(ROSTER_VAR)" --port-base "$(ROSTER_PORT_BASE)"
 
-reset-admin: $(VENV)/.run ## Give the account admin another password, printed and kept in ROSTER_VAR=var; Roster may run or not
+reset-admin: $(VENV)/.run ## Give the account admin another password, printed and kept in ROSTER_VAR=var (ARGS=--help: other accounts); Roster may run or not
 	@exec $(bin)/python -m tools.reset_admin --var "$(ROSTER_VAR)" $(ARGS)
 
 verify-audit: $(VENV)/.run ## Look whether the logs of what make run keeps are as they were written; HEAD=file: also what audit-head said

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tools.processes import Fault
 from tools.settings import Place, make_services
 
 
@@ -21,8 +22,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{options.var}: there is no such folder (`make run` makes it)", file=sys.stderr)
         return 1
     noted = ["--head", str(options.head)] if options.head and options.command == "verify" else []
+    try:
+        services = make_services(Place(options.var, 8000))
+    except Fault as fault:
+        print(fault, file=sys.stderr)
+        return 1
     failed = False
-    for service in make_services(Place(options.var, 8000)):
+    for service in services:
         command = [sys.executable, "-m", service.name, options.command, *noted]
         failed |= subprocess.run(command, env=dict(service.environment), check=False).returncode != 0
     return int(failed)

@@ -18,6 +18,10 @@ class Refused(Exception):
     """The gateway answered with a problem, or not at all; the text is fit for the user as it is."""
 
 
+class Unauthorized(Refused):
+    """The gateway does not know who asks."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     status: int
@@ -29,7 +33,7 @@ class Answer:
             return self.document
         lines = [str(self.document.get("message") or f"the gateway answered {self.status}")]
         lines += [f"  {fault.get('field')}: {fault.get('message')}" for fault in self.document.get("errors") or []]
-        raise Refused("\n".join(lines))
+        raise (Unauthorized if self.status == 401 else Refused)("\n".join(lines))
 
 
 class _Pinned(http.client.HTTPSConnection):
@@ -100,6 +104,9 @@ class Gateway:
         except ConnectionRefusedError:
             raise Refused(f"no gateway answers at {self.url} (`make run` starts one)") from None
         except (OSError, http.client.HTTPException, ValueError) as fault:
-            raise Refused(f"{method} {path}: the gateway at {self.url} gave no answer ({str(fault) or type(fault).__name__})") from fault
+            why = str(fault) or type(fault).__name__
+            if isinstance(fault, http.client.BadStatusLine) and self.url.startswith("http:"):
+                why += "; if it speaks TLS, GATEWAY_TLS_CERTIFICATE must be set here as it is there, or --gateway say https"
+            raise Refused(f"{method} {path}: the gateway at {self.url} gave no answer ({why})") from fault
         finally:
             connection.close()

@@ -12,7 +12,7 @@ from typing import IO
 import click
 
 from tools.address import address_of
-from tools.client import Document, Gateway, Refused
+from tools.client import Document, Gateway, Refused, Unauthorized
 from tools.processes import Fault
 
 KINDS = ("employees", "teams", "memberships")
@@ -67,7 +67,18 @@ def read_password(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
     except OSError as fault:
-        raise Refused(f"{path}: no password there ({fault.strerror}); `make run` makes it, --password-file names another") from None
+        raise Refused(
+            f"{path}: no password there ({fault.strerror}); `make run` or `make reset-admin` makes it, --password-file names another"
+        ) from None
+
+
+def log_in(gateway: Gateway, user: str, path: Path) -> None:
+    """Logs in with the password that a file holds. Raises Refused, which says what to do when it is another one by now."""
+    try:
+        gateway.log_in(user, read_password(path))
+    except Unauthorized as refusal:
+        remedy = f"If {user} has another one by now, write it into {path}; for admin, `make reset-admin` makes another one"
+        raise Refused(f"{refusal} {remedy}") from refusal
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -91,7 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
     query = "&".join(f"{flag}=true" for flag in ("atomic", "dry_run") if getattr(options, flag))
     try:
         gateway = Gateway(options.gateway) if options.gateway else address_of(options.port_base).gateway()
-        gateway.log_in(options.user, read_password(options.password_file or options.var / "admin-password"))
+        log_in(gateway, options.user, options.password_file or options.var / "admin-password")
         try:
             changed, refused = load_folder(gateway, Path(options.folder), f"?{query}" if query else "")
         finally:

@@ -76,11 +76,12 @@ class Process:
         return await self._process.wait()
 
     def epitaph(self) -> str:
-        """How it ended, with the last thing it said."""
+        """How it ended, with the last thing it said, unless it was killed: that is then about something else."""
         code = self._process.returncode if self._process else None
-        how = f"was killed by {signal.Signals(-code).name}" if code is not None and code < 0 else f"stopped with exit code {code}"
+        if code is not None and code < 0:
+            return f"{self.service.name} was killed by {signal.Signals(-code).name} (its log: {self.log})"
         said = [line for line in self.log.read_text("utf-8", "replace").splitlines() if line.strip()]
-        return f"{self.service.name} {how}: {said[-1] if said else 'it said nothing'} (all of it: {self.log})"
+        return f"{self.service.name} stopped with exit code {code}: {said[-1] if said else 'it said nothing'} (all of it: {self.log})"
 
     async def stop(self, how: signal.Signals) -> None:
         """SIGTERM lets it drain, SIGINT finishes what runs; SIGKILL when that takes too long. Returns when the process is gone."""
@@ -110,7 +111,7 @@ def listening(ports: Mapping[str, int]) -> Iterator[dict[str, socket.socket]]:
                 sockets[name] = stack.enter_context(socket.create_server(("127.0.0.1", port), backlog=BACKLOG))
             except OSError as fault:
                 why = "in use" if fault.errno == errno.EADDRINUSE else os.strerror(fault.errno or 0).lower()
-                raise Fault(f"port {port} (for {name}) is {why}; other ports: make run ROSTER_PORT_BASE={port + 1000}") from None
+                raise Fault(f"port {port} (for {name}) is {why}; other ports: ROSTER_PORT_BASE={port + 1000}") from None
         yield sockets
 
 
@@ -121,12 +122,12 @@ def lock_folder(folder: Path) -> Iterator[None]:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (folder / "lock").open("a")
     except OSError as fault:
-        raise Fault(f"{folder}: can't be written ({fault.strerror}); another folder: make run ROSTER_VAR=…") from None
+        raise Fault(f"{folder}: can't be written ({fault.strerror}); another folder: ROSTER_VAR=…") from None
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise Fault(f"{folder}: another `make run` uses it") from None
+            raise Fault(f"{folder}: another `make run` or `make gateway` uses it") from None
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()

@@ -1,4 +1,4 @@
-"""Gives the admin of a run on this machine another password, whether it runs at the moment or not: what `make reset-admin` does."""
+"""Makes an account of a run on this machine an admin with another password, whether it runs or not: what `make reset-admin` does."""
 
 import argparse
 import subprocess
@@ -8,9 +8,12 @@ from pathlib import Path
 from tools.processes import Fault
 from tools.settings import Place, make_keys, make_services
 
+DESCRIPTION = """Give an account another password, which is printed, and make it an admin, whatever it was: enabled, linked to no employee
+and no OpenID Connect subject, logged out everywhere. The password of the account admin is kept in the folder, too."""
+
 
 def reset_admin(place: Place, username: str) -> None:
-    """The gateway tells the password, and keeps it in the folder. Raises Fault in one line."""
+    """The gateway tells the password, and keeps that of the account admin in the folder. Raises Fault in one line."""
     if not (place.var / "gateway.db").exists():
         raise Fault(f"there are no accounts in {place.var}: make run makes the first one")
     make_keys(place)
@@ -24,7 +27,7 @@ def reset_admin(place: Place, username: str) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Give the admin another password: printed, and kept in the folder.")
+    parser = argparse.ArgumentParser(description=DESCRIPTION)
     parser.add_argument("--var", type=Path, default=Path("var"), help="the folder of the data (default: var)")
     parser.add_argument("--username", default="admin", help="the account (default: admin)")
     options = parser.parse_args(arguments)

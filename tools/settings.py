@@ -12,6 +12,10 @@ from shared.identity import generate_key
 from tools.processes import Fault, Service
 
 PORTS = {"gateway": 0, "employees": 1, "teams": 2}
+DECIDED = (
+    "must not be set here: data, keys and addresses follow from ROSTER_VAR and ROSTER_PORT_BASE;"
+    ' on PostgreSQL: `docker compose up`, or docs/operations.md, "On a server"'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,11 @@ class Place:
     @property
     def password(self) -> Path:
         return self.var / "admin-password"
+
+    @property
+    def sample(self) -> Path:
+        """Says how far the sample directory is loaded."""
+        return self.var / "sample"
 
     def key(self, name: str) -> str:
         return str(self.var / "keys" / name)
@@ -68,7 +77,10 @@ def write_file(path: Path, text: str, mode: int) -> None:
 
 
 def make_services(place: Place) -> list[Service]:
-    """The three services; whatever else the environment sets for one of them, its log level say, stays in force."""
+    """The three services; whatever else the environment sets for one of them, its log level say, stays in force.
+
+    Raises Fault where it sets what is decided here: a database or a port that is not taken would be missed too late.
+    """
     gateway_keys = place.key("gateway.public.json")
     settings = {
         "employees": {"IDENTITY_KEYS_FILE": gateway_keys, "FEED_KEYS_FILE": place.key("teams.public.json")},
@@ -91,6 +103,9 @@ def make_services(place: Place) -> list[Service]:
 def _service(name: str, place: Place, own: dict[str, str]) -> Service:
     common = {"HOST": "127.0.0.1", "PORT": str(place.port(name)), "DATABASE_URL": f"sqlite:///{place.var}/{name}.db"}
     ours = {f"{name.upper()}_{field}": value for field, value in (common | own).items()}
+    decided = {variable.removesuffix("_FILE") for variable in ours}
+    if theirs := [variable for variable in sorted(os.environ) if variable.removesuffix("_FILE") in decided]:
+        raise Fault(f"{', '.join(theirs)}: {DECIDED}")
     return Service(name, place.port(name), {**os.environ, **ours})
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from shared.testing.processes import free_ports
-from tests.e2e.conftest import BARE, ROOT, make
+from tests.e2e.conftest import BARE, ROOT, Run, make
 from tests.e2e.test_readme import commands
 from tools.client import Gateway, Refused
 
@@ -64,12 +64,32 @@ def test_employees_and_teams_alone_and_the_gateway_in_front_of_them(launch: Laun
     for port, kind in ((base + 1, "employees"), (base + 2, "teams")):
         assert Gateway(f"http://127.0.0.1:{port}").get(f"/v1/{kind}").require() == {"items": [], "next": None}
     launch(make("gateway", *told), base)
+    again = subprocess.run(make("gateway", *told), cwd=ROOT, env=BARE, check=False, capture_output=True, text=True, timeout=60)
+    assert again.stderr.startswith(f"make gateway: {var}: another `make run` or `make gateway` uses it\n")
     gateway = Gateway(f"http://127.0.0.1:{base}")
     with pytest.raises(Refused, match="401"):
         gateway.get("/v1/employees").require()
     gateway.log_in("admin", (var / "admin-password").read_text().strip())
     assert gateway.get("/v1/employees").require() == {"items": [], "next": None}
     assert gateway.get("/v1/teams").require() == {"items": [], "next": None}
+
+
+def test_a_gateway_alone_does_not_say_that_the_others_run(launch: Launch, tmp_path: Path) -> None:
+    base = free_ports()
+    launch(make("gateway", f"ROSTER_VAR={tmp_path}/var", f"ROSTER_PORT_BASE={base}"), base)
+    output, until = tmp_path / f"{base}.out", time.monotonic() + 60
+    while "What else there is" not in output.read_text():
+        assert time.monotonic() < until, output.read_text()
+        time.sleep(0.1)
+    assert "Roster runs" not in output.read_text()
+    assert f"The gateway runs alone, at http://127.0.0.1:{base}, and asks employees on port {base + 1}" in output.read_text()
+
+
+@pytest.mark.parametrize(("service", "offset"), [("employees", 1), ("teams", 2)])
+def test_a_service_alone_does_not_open_what_a_run_keeps(launch: Launch, sample: Run, service: str, offset: int) -> None:
+    port = free_ports()
+    launch(make(service, f"ROSTER_VAR={sample.var}", f"ROSTER_PORT_BASE={port - offset}"), port)
+    assert Gateway(f"http://127.0.0.1:{port}").get(f"/v1/{service}").require()["items"] == []
 
 
 @pytest.mark.parametrize(("service", "offset"), [("employees", 1), ("teams", 2)])

@@ -1,5 +1,6 @@
 """`make run`: what a first start does, what a second one keeps, and what it says when it can't start."""
 
+import json
 import os
 import signal
 import socket
@@ -11,6 +12,7 @@ import pytest
 
 from shared.testing.certificates import make_pair
 from tests.e2e.conftest import BARE, Run, Start, make
+from tools.client import Gateway
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 READY = "What else there is"
@@ -65,6 +67,7 @@ def test_a_first_start_with_a_certificate_loads_the_sample_and_prints_lines_that
     wrong = load({**BARE, **settings, "GATEWAY_TLS_CERTIFICATE": str(other.certificate)})
     assert wrong.returncode != 0
     assert "another certificate" in wrong.stderr
+    assert "if it speaks TLS, GATEWAY_TLS_CERTIFICATE must be set here" in load(BARE).stderr
 
 
 def test_a_first_start_prints_the_password_once_and_keeps_it_for_the_owner_alone(sample: Run) -> None:
@@ -74,8 +77,8 @@ def test_a_first_start_prints_the_password_once_and_keeps_it_for_the_owner_alone
     assert [log.name for log in (sample.var / "log").iterdir() if kept.read_text().strip() in log.read_text()] == []
 
 
-def reset_admin(var: Path) -> subprocess.CompletedProcess[str]:
-    command = make("reset-admin", f"ROSTER_VAR={var}")
+def reset_admin(var: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = make("reset-admin", f"ROSTER_VAR={var}", *arguments)
     return subprocess.run(command, cwd=ROOT, env=BARE, check=False, capture_output=True, text=True, timeout=60)
 
 
@@ -99,12 +102,49 @@ def test_a_lost_password_is_reset_whether_it_runs_or_not(start: Start, tmp_path:
     assert "make reset-admin: there are no accounts in" in nowhere.stderr
 
 
+LOG_IN = 'curl -sS -c var/cookies -u "admin:$(cat var/admin-password)" -X POST http://127.0.0.1:8000/v1/session'
+
+
+def test_the_password_of_another_account_is_reset_and_the_admin_s_file_stays(sample: Run) -> None:
+    bob = """-H 'Content-Type: application/json' -d '{"username": "bob", "password": "a long enough pass phrase", "role": "viewer"}'"""
+    sample.shell(LOG_IN)
+    sample.shell(f"curl -sS -b var/cookies {bob} http://127.0.0.1:8000/v1/accounts")
+    done = reset_admin(sample.var, "ARGS=--username BOB")
+    assert "the account bob is an admin with the password " in done.stdout, done.stderr
+    assert "admin-password" not in done.stdout
+    sample.log_in()
+
+
+def change_password(run: Run) -> None:
+    run.shell(LOG_IN)
+    present = (run.var / "admin-password").read_text("utf-8").strip()
+    change = json.dumps({"current_password": present, "password": "another pass phrase"})
+    run.shell(f"curl -sS -b var/cookies -X PUT -H 'Content-Type: application/json' -d '{change}' http://127.0.0.1:8000/v1/password")
+
+
+def test_a_password_that_was_changed_prevents_no_start_and_an_import_says_what_to_do(start: Start, tmp_path: Path) -> None:
+    first = start(tmp_path / "var", "ARGS=--no-sample")
+    first.wait_until(READY)
+    change_password(first)
+    command = make("import", "DIR=deploy/sample", f"ROSTER_VAR={first.var}", f"ROSTER_PORT_BASE={first.base}")
+    done = subprocess.run(command, cwd=ROOT, env=BARE, check=False, capture_output=True, text=True, timeout=60)
+    assert f"write it into {first.var}/admin-password" in done.stderr
+    assert "`make reset-admin`" in done.stderr
+    first.interrupt()
+    second = start(tmp_path / "var", base=first.base)
+    assert "sample" not in second.wait_until(READY)
+    second.interrupt()
+    (tmp_path / "var" / "sample").unlink()
+    third = start(tmp_path / "var", base=first.base)
+    assert "the sample directory was not loaded: 401 Unauthorized" in third.wait_until(READY)
+
+
 def test_a_second_start_keeps_the_data_and_loads_no_sample(start: Start, tmp_path: Path) -> None:
     first = start(tmp_path / "var")
     first.wait_until(READY)
     gateway = first.log_in()
     gone = gateway.get("/v1/employees?username=leo.martin").require()["items"][0]["id"]
-    first.shell('curl -sS -c var/cookies -u "admin:$(cat var/admin-password)" -X POST http://127.0.0.1:8000/v1/session')
+    first.shell(LOG_IN)
     first.shell(f"curl -sS -b var/cookies -X DELETE http://127.0.0.1:8000/v1/employees/{gone}")
     first.interrupt()
     assert_nothing_runs(first)
@@ -118,13 +158,20 @@ def test_a_second_start_keeps_the_data_and_loads_no_sample(start: Start, tmp_pat
     assert_nothing_runs(second)
 
 
+def test_a_service_that_is_open_is_warned_of(start: Start, tmp_path: Path) -> None:
+    run = start(tmp_path / "var", "ARGS=--no-sample", environment={"EMPLOYEES_OPEN": "true", "TEAMS_OPEN": "false"})
+    assert "EMPLOYEES_OPEN: employees takes everybody on this machine for an editor" in run.wait_until(READY)
+    assert "TEAMS_OPEN" not in run.text
+    assert Gateway(f"http://127.0.0.1:{run.base + 1}").get("/v1/employees").status == 200
+
+
 @pytest.mark.parametrize("name", ["employees", "teams", "gateway"])
 def test_a_service_that_dies_ends_the_run(start: Start, tmp_path: Path, name: str) -> None:
     run = start(tmp_path / "var", "ARGS=--no-sample")
     run.wait_until(READY)
     os.kill(run.services()[name], signal.SIGKILL)
     assert run.wait() != 0
-    assert f"{name} was killed by SIGKILL" in run.text
+    assert f"make run: {name} was killed by SIGKILL (its log: {run.var}/log/{name}.log)\n" in run.text
     assert_nothing_runs(run)
 
 
@@ -148,6 +195,10 @@ def test_a_folder_that_can_not_be_written_is_one_line(start: Start, tmp_path: Pa
         ("TEAMS_READERS", "0", "readers"),
         ("GATEWAY_SESSION_IDLE", "soon", "session_idle"),
         ("EMPLOYEES_COLOUR", "red", "colour"),
+        ("EMPLOYEES_DATABASE_URL", "postgresql://127.0.0.1/employees", "on PostgreSQL: `docker compose up`"),
+        ("TEAMS_HOST", "0.0.0.0", "must not be set here"),
+        ("GATEWAY_PORT", "9000", "ROSTER_PORT_BASE"),
+        ("GATEWAY_SIGNING_KEY", "{}", "must not be set here"),
     ],
 )
 def test_a_broken_setting_is_one_line(start: Start, tmp_path: Path, setting: str, value: str, said: str) -> None:
@@ -159,7 +210,7 @@ def test_a_broken_setting_is_one_line(start: Start, tmp_path: Path, setting: str
 
 
 def test_a_second_run_on_the_same_folder_is_refused(start: Start, sample: Run) -> None:
-    assert "another `make run` uses it" in complaint(start(sample.var))
+    assert "another `make run` or `make gateway` uses it" in complaint(start(sample.var))
 
 
 def test_a_python_that_is_too_old_is_one_line(tmp_path: Path) -> None:

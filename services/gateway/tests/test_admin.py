@@ -126,6 +126,14 @@ async def test_a_lost_password_is_replaced_while_the_gateway_serves(
     assert files_beside(path) == [path.name]
 
 
+async def test_the_file_is_for_the_account_admin_alone(house: Any, settings: Any, passwords: Any, path: Path, capfd: Any) -> None:
+    await reset_admin(house.app.extensions["db"], passwords, settings, InDatabase(), "EDITOR")
+    told = capfd.readouterr().err
+    assert (files_beside(path), read(path)) == ([path.name], "what it once was")
+    assert str(path) not in told
+    await house.browser().log_in("editor", told.partition("the password ")[2].partition(";")[0])
+
+
 @pytest.mark.parametrize("username", ["root", "admi\nn", "", "a" * 500, "with space", "--username", "ä\x00b", "\ud800"])
 async def test_an_account_that_is_not_there_is_a_clear_fault(house: Any, settings: Any, passwords: Any, path: Path, username: str) -> None:
     with pytest.raises(AdminFault, match="there is no account '") as told:

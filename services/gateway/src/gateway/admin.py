@@ -4,6 +4,8 @@ import asyncio
 import os
 import secrets
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -44,34 +46,30 @@ async def ensure_admin(db: Database, passwords: Passwords, settings: Settings) -
 
 
 async def reset_admin(db: Database, passwords: Passwords, settings: Settings, revocations: Revocations, username: str = USERNAME) -> None:
-    """Give an account another random password, kept in the file and told on standard error, and the role admin; it is enabled, belongs to
-    no employee any more, and all its sessions end, at gateways that serve too. Raises AdminFault, also for an account that is not there.
+    """Give an account another random password, told on standard error, and the role admin; it is enabled, linked to nobody any more, and
+    all its sessions end, at gateways that serve too. Raises AdminFault, also for an account that is not there.
 
-    The file is replaced last, so that it never holds a password that is none.
+    The file is for the account `admin` alone; it is replaced last, so that it never holds a password that is none.
     """
     before = await accounts.find_log_in(db, username) if username.isprintable() else None
     if before is None:
         raise AdminFault(f"there is no account {username!r}: nothing was changed")
     path, password = Path(settings.admin_password_file), _random()
+    keeping, kept = (_replacing(path, password), f" (kept in {path})") if before.username == USERNAME else (nullcontext(), "")
     password_hash = await passwords.hash(password)
-    fresh = await asyncio.to_thread(_write_fresh, path, password)
 
     def unit(conn: Connection) -> None:
         links.link(conn, accounts.recover_admin(conn, username, password_hash, RESET), None)
 
     try:
-        async with revocations.changing(before.id):
-            await db.write(unit)
-        _tell(f"the account {before.username} is an admin with the password {password} (kept in {path}); its sessions have ended")
-        await asyncio.to_thread(fresh.replace, path)
+        with keeping:
+            async with revocations.changing(before.id):
+                await db.write(unit)
+            _tell(f"the account {before.username} is an admin with the password {password}{kept}; its sessions have ended")
     except ServiceUnavailable as error:
         raise AdminFault(
             "Redis (GATEWAY_REDIS_URL) does not answer, so that the account's sessions can't be ended: nothing was changed"
         ) from error
-    except OSError as error:
-        raise AdminFault(f"{path} can't be written: {error.strerror}") from error
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 def keep_password(path: Path, password: str) -> str:
@@ -107,6 +105,19 @@ def _write_fresh(path: Path, password: str) -> Path:
     except OSError as error:
         raise AdminFault(f"{path} can't be written: {error.strerror}") from error
     return fresh
+
+
+@contextmanager
+def _replacing(path: Path, password: str) -> Iterator[None]:
+    """The file holds another password when the block is through; it stays as it was when the block fails. Raises AdminFault."""
+    fresh = _write_fresh(path, password)
+    try:
+        yield
+        fresh.replace(path)
+    except OSError as error:
+        raise AdminFault(f"{path} can't be written: {error.strerror}") from error
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def _linked(fresh: Path, path: Path) -> bool:
