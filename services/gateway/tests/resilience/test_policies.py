@@ -2,6 +2,8 @@
 
 import asyncio
 import math
+from collections import Counter
+from os import cpu_count
 from typing import Any, get_args
 
 import pytest
@@ -10,13 +12,16 @@ from msgspec.structs import replace
 from gateway import create_app, views
 from gateway.clients import UPSTREAMS
 from gateway.config import Settings
+from gateway.routes.context import EXTENSION
 from gateway.schemas.directory import EmployeePart, TeamPart
+from shared.errors import Overloaded
 from shared.feed import BUDGET
 from shared.operations import PUBLIC, operation_of
 
 FORWARDED = "/v1/employees/7"
 EMPLOYEE = {"id": 7, "username": "ada", "status": "active", "manager_id": None}
 COMPOSED = "/v1/employees/7?expand=manager"
+PHRASE = "correct battery staple horse"
 
 
 def test_every_forwarded_route_has_the_policy_of_its_rule(settings: Settings) -> None:
@@ -94,3 +99,11 @@ async def test_log_ins_leave_room_for_others(open_house: Any, settings: Settings
         assert set(statuses) == {401, 503}
         assert {answer.json()["type"] for answer in answers if answer.status_code == 503} == {"urn:roster:problem:overloaded"}
         assert (await browser.log_in("editor")).cookie
+
+
+async def test_log_ins_are_a_tenth_of_what_may_be_under_way(settings: Settings) -> None:
+    """Or one for each core, where there are more of them: of the reads and writes to two services, twelve of a hundred and twenty-eight."""
+    passwords, places = create_app(settings).extensions[EXTENSION].passwords, max(12, cpu_count() or 1)
+    answers = await asyncio.gather(*(passwords.hash(PHRASE) for _ in range(2 * places)), return_exceptions=True)
+    passwords.close()
+    assert Counter(map(type, answers)) == {str: places, Overloaded: places}
