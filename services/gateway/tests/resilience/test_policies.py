@@ -37,6 +37,15 @@ def test_every_forwarded_route_has_the_policy_of_its_rule(settings: Settings) ->
                 assert (route.allow, route.budget, route.lane) == (rule.allow, rule.budget, rule.lane)
 
 
+def test_the_way_to_each_service_is_as_wide_and_as_patient_as_the_page_says(settings: Settings) -> None:
+    parts = create_app(replace(settings, connect_timeout_ms=Settings().connect_timeout_ms)).extensions[EXTENSION]
+    for calls in (parts.employees.calls, parts.teams.calls):
+        assert calls.respected == 0.25
+        assert [(pool.connect_timeout, pool.wait_timeout, pool.size) for pool in calls.pools] == [(0.25, 0.05, 144), (0.25, 0.05, 200)]
+        sizes = {name: [places.size for places in lane.places.values()] for name, lane in calls.lanes.items()}
+        assert sizes == {"requests": [64, 64], "transfers": [16, 16], "feeds": [200, 200]}
+
+
 def test_every_joined_answer_says_which_of_its_parts_may_be_missing(settings: Settings) -> None:
     app = create_app(settings)
     joined = {
