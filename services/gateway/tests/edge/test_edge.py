@@ -57,6 +57,12 @@ async def test_these_are_public(house: Any) -> None:
         assert (await house.browser().get(path)).status_code == 200
 
 
+async def test_probes_ask_no_other_service(house: Any) -> None:
+    for path in ("/livez", "/readyz"):
+        assert (await house.browser().get(path)).status_code == 200
+    assert house.employees.seen == house.teams.seen == []
+
+
 async def test_security_headers_are_on_every_answer(house: Any, viewer: Any) -> None:
     house.employees.on("GET /v1/employees/7", json={"id": 7}, headers={"cache-control": "public", "set-cookie": "a=b", "server": "x"})
     for path in (FORWARDED, UNKNOWN, "/", "/v1/%2e%2e", "/v1/search?bad=1", "/v1/accounts", OWN):
