@@ -200,17 +200,6 @@ async def test_behind_a_trusted_proxy_that_speaks_tls_hsts_is_said(settings: Any
         assert "strict-transport-security" in answer.headers
 
 
-async def test_sessions_that_cannot_be_checked_let_nobody_in(house: Any, viewer: Any) -> None:
-    await house.app.extensions["db"].close()
-    house.clock.now += 2
-    for path in (FORWARDED, OWN):
-        answer = await viewer.get(path)
-        assert answer.status_code == 503
-        assert answer.headers["retry-after"]
-    assert house.employees.seen == []
-    assert (await viewer.get("/")).status_code == 200
-
-
 async def test_yaml_for_those_who_prefer_it(house: Any, viewer: Any) -> None:
     for path, status in ((OWN, 200), (UNKNOWN, 404), ("/v1/employees/7?expand=teams", 404), (OWN + "/x", 404)):
         answer = await viewer.get(path, headers={"Accept": "application/yaml"})
