@@ -118,6 +118,13 @@ def test_tests_that_are_named_exist(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_is_said_to_be_proved_names_its_test(page: Path) -> None:
+    """Every row of a table that ends with the column `proved by`."""
+    tables = re.findall(r"^\|.*\| proved by \|\n\|[-|]+\n((?:\|.*\n)+)", page.read_text("utf-8"), flags=re.MULTILINE)
+    assert [row for table in tables for row in table.splitlines() if not re.search(r"\[(test_|Test)\w+\]\([^|]*\|$", row)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_files_that_are_named_exist(page: Path) -> None:
     assert absent_files(page.read_text("utf-8")) == []
 

@@ -14,6 +14,7 @@ import pytest
 
 from shared.config import SettingsError
 from shared.pool import SERVER_KEEP_ALIVE, Pool
+from shared.server import server_config
 from shared.testing import notes
 from shared.testing.processes import Process
 
@@ -99,6 +100,17 @@ def test_what_runs_is_finished(start: Start) -> None:
         assert running.getresponse().status == 200
 
 
+def test_what_lasts_longer_than_the_grace_is_cut_off(start: Start) -> None:
+    process = start(NOTES_LAME_DUCK="0", NOTES_GRACEFUL_TIMEOUT="2", NOTES_REQUEST_TIMEOUT_MS="1000")
+    with connected(process) as running:
+        running.request("GET", "/v1/stream")
+        answer = running.getresponse()
+        assert answer.status == 200
+        assert process.stop() == 0
+        with pytest.raises(http.client.IncompleteRead):
+            answer.read()
+
+
 def metrics(process: Process) -> str:
     with connected(process) as connection:
         connection.request("GET", "/metrics")
@@ -134,6 +146,12 @@ def test_requests_would_be_cut_off_by_too_short_a_grace() -> None:
     with pytest.raises(SettingsError, match="graceful_timeout: must be at least 11"):
         notes.create_app(notes.Settings(open=True, graceful_timeout=10))
     notes.create_app(notes.Settings(open=True, graceful_timeout=3, request_timeout_ms=2_000))
+
+
+def test_a_server_keeps_a_connection_for_75_seconds_and_finishes_what_runs_within_12() -> None:
+    settings = notes.Settings(open=True)
+    config = server_config(notes.create_app(settings), settings)
+    assert (config.timeout_keep_alive, config.timeout_graceful_shutdown) == (75, 12)
 
 
 def test_a_client_lets_go_of_a_connection_before_the_server_does() -> None:

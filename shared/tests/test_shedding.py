@@ -84,6 +84,20 @@ def test_the_limit_grows_while_answers_take_as_long_as_ever_and_shrinks_when_the
     assert limiter.limit > 110, "five seconds after the trouble is over it is on its way up"
 
 
+def test_a_measurement_moves_the_limit_a_fifth_of_the_way_to_four_more_than_fit() -> None:
+    clock = Clock()
+    limiter = Limiter(clock=clock)
+    work(limiter, clock, "read", 0.11, at_once=80, rounds=1)
+    assert limiter.limit == pytest.approx(80 + 0.2 * 4)
+    limiter.limit = 150.0
+    work(limiter, clock, "read", 0.11, at_once=150, rounds=1)
+    work(limiter, clock, "read", 0.22, at_once=150, rounds=1)
+    before = limiter.limit
+    work(limiter, clock, "read", 0.22, at_once=150, rounds=1)
+    fits = before * 1.5 / 2  # of answers that take twice as long as they did
+    assert limiter.limit == pytest.approx(before + 0.2 * (fits + 4 - before), rel=0.01)
+
+
 def test_a_limit_that_nobody_comes_near_stays() -> None:
     clock = Clock()
     limiter = Limiter(clock=clock)

@@ -85,6 +85,20 @@ def test_every_text_number_and_list_has_bounds(document: dict[str, Any]) -> None
     assert [where for where, schema in found if not is_bounded(schema)] == []
 
 
+def test_a_page_has_200_rows_at_most_and_a_list_of_ids_100(document: dict[str, Any]) -> None:
+    """But for batches of events, which are read by programs."""
+    for name, bound, most in (("limit", "maximum", 200), ("id", "maxItems", 100)):
+        asked = [
+            (operation["operationId"], schema[bound])
+            for _, _, operation in operations(document)
+            for parameter in operation.get("parameters", [])
+            if parameter.get("name") == name
+            for _, schema in schemas(parameter)
+            if bound in schema
+        ]
+        assert max(found for operation, found in asked if operation != "list_changes") == most
+
+
 def test_every_operation_is_told_whole(document: dict[str, Any]) -> None:
     names = [operation["operationId"] for _, _, operation in operations(document)]
     assert len(names) == len(set(names))

@@ -2,23 +2,26 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from uuid import uuid4
 
 import pytest
 
 from shared.identity import Caller, Minter, generate_key
 from shared.operations import ADMIN, FEED, PUBLIC, READ, ROLES, WRITE
-from tests.security.conftest import Running
+from tests.security.conftest import PASSWORD, Running
 
 POLICIES = {policy.name: policy for policy in (PUBLIC, FEED, READ, WRITE, ADMIN)}
 ENDS = "log_out"
+NOBODYS: Mapping[str, int] = {}
 SERVICES = ("employees", "teams")
 
 
-def operations(running: Running, service: str) -> Iterator[tuple[str, str, str, str]]:
-    """Name, method, path with ids, and policy of all that a service documents."""
+def operations(running: Running, service: str, ids: Mapping[str, int] = NOBODYS) -> Iterator[tuple[str, str, str, str]]:
+    """Name, method, path with ids, and policy of all that a service documents. What is nobody's has the id 999."""
     for path, methods in running.http.get(f"{running.urls[service]}/openapi.json").json()["paths"].items():
         for method, one in methods.items():
-            yield one["operationId"], method.upper(), re.sub(r"{\w+}", "999", path), one["x-policy"]
+            filled = re.sub(r"{(\w+)}", lambda found: str(ids.get(found[1], 999)), path)
+            yield one["operationId"], method.upper(), filled, one["x-policy"]
 
 
 def ask(running: Running, service: str, method: str, path: str, headers: Mapping[str, str]) -> int:
@@ -46,6 +49,36 @@ def test_at_the_gateway(running: Running, role: str | None) -> None:
     headers = {} if role is None else running.as_(role)
     statuses = {name: (ask(running, service, method, path, headers), policy) for name, method, path, policy in found if name != ENDS}
     assert {name: got for name, got in statuses.items() if not decided(got[0], role, got[1])} == {}
+
+
+def own_ids(running: Running, role: str) -> tuple[dict[str, str], dict[str, int]]:
+    """The session of a new account of the role, and what is theirs: the account, another session, a token, and the employee's record."""
+    url, name, admin = running.urls["gateway"], f"own-{uuid4()}", running.as_("admin")
+
+    def made(path: str, body: object, headers: Mapping[str, str]) -> int:
+        return int(running.http.post(url + path, json=body, headers=headers).raise_for_status().json()["id"])
+
+    person = made("/v1/employees", {"username": name, "email": f"{name}@roster.example"}, admin)
+    account = made("/v1/accounts", {"username": name, "password": PASSWORD, "role": role}, admin)
+    running.http.patch(f"{url}/v1/accounts/{account}", json={"employee_id": person}, headers=admin).raise_for_status()
+    _, mine = ({"Cookie": running.log_in(name)} for _ in range(2))
+    token = made("/v1/tokens", {"name": "laptop", "scope": "read"}, mine)
+    sessions = running.http.get(f"{url}/v1/sessions", headers=mine).json()["items"]
+    (other,) = (one["id"] for one in sessions if not one["current"])
+    return mine, {"account_id": account, "session_id": other, "token_id": token, "employee_id": person}
+
+
+@pytest.mark.parametrize("role", ["viewer", "editor", "admin"])
+@pytest.mark.parametrize("leaving", [None, "delete_employee", "erase_employee"])
+def test_at_the_gateway_what_is_ones_own_is_no_more_open(running: Running, role: str, leaving: str | None) -> None:
+    """Whose record goes is `leaving`, and has their account disabled: each of these is asked by somebody else."""
+    headers, ids = own_ids(running, role)
+    found = [one for one in operations(running, "gateway", ids) if re.search(r"/\d+", one[2]) and "/999" not in one[2]]
+    assert len(found) > 10
+    asked = [one for one in found if one[0] == leaving or (leaving is None and one[0] not in ("delete_employee", "erase_employee"))]
+    asked.sort(key=lambda one: one[1] == "DELETE")
+    statuses = {name: (ask(running, "gateway", method, path, headers), policy) for name, method, path, policy in asked}
+    assert {name: got for name, got in statuses.items() if not decided(got[0], role, got[1]) or got[0] == 404} == {}
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -44,6 +44,9 @@ def test_good_settings_pass(settings: Settings) -> None:
             for url in ("ftp://x", "http://", "http://h/x", "http://u:p@h:1", "http://h:99999", "unix://h")
         ),
         ({"teams_url": ""}, "TEAMS_URL"),
+        ({"pool_size": 143}, "POOL_SIZE: at least 144"),
+        ({"upstream_requests": 65}, "POOL_SIZE: at least 146"),
+        ({"upstream_transfers": 17}, "POOL_SIZE: at least 145"),
         ({"open": True}, "OPEN"),
     ],
 )

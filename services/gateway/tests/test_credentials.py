@@ -1,18 +1,24 @@
 """What a process remembers of who was let in, and how it asks again without keeping anybody waiting."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, literal, select
 
 from gateway.credentials import AHEAD, FRESH, Credentials, Found, Grant, caller_of
 from gateway.models import sessions
 from gateway.revocations import InDatabase
-from shared.db import Query, Unavailable
+from shared.db import Database, Query, Unavailable
 from shared.observe import logger
 
 SEEN = Query(select(sessions.c.seen_at))
+_numbers = select(literal(1).label("n")).cte("numbers", recursive=True)
+ENDLESS = Query(select(func.count()).select_from(_numbers.union_all(select(_numbers.c.n + 1))))
+PATHS = ("/v1/employees/7", "/v1/session")
+"""One is forwarded, one the gateway's own."""
 GRANT = Grant("digest", 1, 7, caller_of(7, "ada", "viewer"))
 
 
@@ -131,3 +137,44 @@ async def test_a_session_that_is_used_all_the_time_is_never_a_second_old(house: 
     assert (await browser.get("/v1/session")).status_code == 200, "the database was asked anew"
     house.clock.now += FRESH
     assert (await browser.get("/v1/session")).status_code == 401
+
+
+@asynccontextmanager
+async def closed(db: Database) -> AsyncIterator[None]:
+    """A database that raises StoreError at once."""
+    await db.close()
+    yield
+
+
+@asynccontextmanager
+async def hanging(db: Database) -> AsyncIterator[None]:
+    """A database whose two readers read without end."""
+    reads = [asyncio.create_task(db.all(ENDLESS)) for _ in range(2)]
+    await asyncio.sleep(0)
+    try:
+        yield
+    finally:
+        for read in reads:
+            read.cancel()
+        await asyncio.wait(reads)
+
+
+@pytest.mark.parametrize("broken", [closed, hanging])
+async def test_sessions_that_cannot_be_checked_let_nobody_in(house: Any, viewer: Any, broken: Any) -> None:
+    """Nor tokens; also of those who were let in just now."""
+    house.employees.on("GET /v1/employees/7", json={"id": 7})
+    token = (await viewer("POST", "/v1/tokens", json={"name": "laptop", "scope": "read"})).json()["token"]
+    shown = [{}, {"Authorization": f"Bearer {token}", "Cookie": ""}]
+    for headers in shown:
+        for path in PATHS:
+            assert (await viewer.get(path, headers=headers)).status_code == 200
+    seen = len(house.employees.seen)
+    async with broken(house.app.extensions["db"]):
+        house.clock.now += 2
+        for headers in shown:
+            for path in PATHS:
+                answer = await viewer.get(path, headers=headers)
+                assert answer.status_code == 503
+                assert answer.headers["retry-after"]
+        assert len(house.employees.seen) == seen
+        assert (await viewer.get("/")).status_code == 200

@@ -1,7 +1,9 @@
 """Which passwords are taken, and how they are kept."""
 
 import asyncio
+import os
 import statistics
+import threading
 import time
 
 import pytest
@@ -92,6 +94,16 @@ async def test_an_unknown_user_takes_as_long_as_a_wrong_password() -> None:
 
     known, unknown = await median(kept), await median(None)
     assert unknown > known / 3
+    keeper.close()
+
+
+async def test_passwords_are_checked_on_no_more_threads_than_there_are_cores() -> None:
+    keeper, cores = Passwords(), os.cpu_count() or 1
+    before = set(threading.enumerate())
+    checks = [asyncio.ensure_future(keeper.hash("purple monkey dishwasher")) for _ in range(cores + 1)]
+    await asyncio.sleep(0)
+    assert len(set(threading.enumerate()) - before) == cores
+    await asyncio.gather(*checks)
     keeper.close()
 
 

@@ -115,6 +115,22 @@ async def test_a_required_part_that_fails_is_the_whole_answers_failure(told: Any
     assert (await viewer.get("/v1/employees/7?expand=teams")).json()["detail"] == "there is no employee 7"
 
 
+@pytest.mark.parametrize(("size", "status"), [(2**20, 200), (2**20 + 1, 502)])
+async def test_an_answer_of_up_to_a_mebibyte_is_merged(told: Any, viewer: Any, size: int, status: int) -> None:
+    head = b'{"id":7,"username":"ada","status":"active","manager_id":null,"x":"'
+    told.employees.on("GET /v1/employees/7", body=head + b"y" * (size - len(head) - 2) + b'"}')
+    assert (await viewer.get("/v1/employees/7?expand=teams")).status_code == status
+
+
+@pytest.mark.parametrize(("depth", "status"), [(32, 200), (33, 502)])
+async def test_an_answer_of_up_to_32_levels_is_merged(told: Any, viewer: Any, depth: int, status: int) -> None:
+    inner: Any = 1
+    for _ in range(depth - 1):
+        inner = [inner]
+    told.employees.on("GET /v1/employees/7", json=employee(7, extra=inner))
+    assert (await viewer.get("/v1/employees/7?expand=teams")).status_code == status
+
+
 async def test_an_optional_part_that_fails_is_null_and_named(told: Any, viewer: Any) -> None:
     for failure, status in FAILURES:
         told.teams.on("GET /v1/memberships", **failure)

@@ -37,10 +37,25 @@ def serve(app: Any, settings: ServiceSettings, *, fd: int | None = None, ready_f
 
     `fd` is an open listening socket; to the descriptor `ready_fd` a line is written when requests are taken.
     """
+    config = server_config(app, settings)
+    sock = _listen(settings, fd)
+    route_standard_logging(app.extensions["log"], settings.log_level)
+    server = _Server(config, app, settings.lame_duck, ready_fd)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _ignore)  # uvicorn raises what it caught once more at its end, by then for nobody
+    try:
+        server.run(sockets=[sock])
+    except SystemExit as error:  # what uvicorn raises when the app could not start
+        raise StartFault(app.extensions.get("start_fault", "the service could not start")) from error
+    finally:
+        sock.close()
+
+
+def server_config(app: Any, settings: ServiceSettings) -> uvicorn.Config:
+    """How an app is served. Raises StartFault for a certificate that can't be used."""
     certificate = settings.certificate()
     context = certificate and tls_context(*certificate)
-    sock = _listen(settings, fd)
-    config = uvicorn.Config(
+    return uvicorn.Config(
         app,
         loop="uvloop",
         http=Protocol,
@@ -55,16 +70,6 @@ def serve(app: Any, settings: ServiceSettings, *, fd: int | None = None, ready_f
         backlog=BACKLOG,
         ssl_context_factory=(lambda *_: context) if context else None,
     )
-    route_standard_logging(app.extensions["log"], settings.log_level)
-    server = _Server(config, app, settings.lame_duck, ready_fd)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _ignore)  # uvicorn raises what it caught once more at its end, by then for nobody
-    try:
-        server.run(sockets=[sock])
-    except SystemExit as error:  # what uvicorn raises when the app could not start
-        raise StartFault(app.extensions.get("start_fault", "the service could not start")) from error
-    finally:
-        sock.close()
 
 
 class _Server(uvicorn.Server):

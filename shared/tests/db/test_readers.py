@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import BigInteger, bindparam, func, literal, literal_column, select
 
 from shared.db import Database, InvalidParameter, Query, StoreError, any_of
+from shared.migrate import upgrade
 from shared.testing.things import AUTHOR, BY_ID, listing, records, things
 
 _numbers = select(literal(1, BigInteger).label("n")).cte("numbers", recursive=True)
@@ -36,6 +37,14 @@ async def test_a_cancelled_read_stops_its_statement_and_frees_its_connection(two
         results = await asyncio.gather(*long, return_exceptions=True)
         assert all(isinstance(result, asyncio.CancelledError) for result in results)
         assert (await two.one(BY_ID, id=3) or ())[0] == 3
+
+
+async def test_a_read_that_nobody_could_cancel_is_ended_by_the_server(postgresql_url: str) -> None:
+    upgrade(postgresql_url, "shared.testing.things")
+    db = Database(postgresql_url)
+    await db.open()
+    assert await db.all(Query(select(func.current_setting("statement_timeout")))) == [("30s",)]
+    await db.close()
 
 
 async def test_a_read_beyond_the_bound_waits_for_its_turn(two: Database) -> None:

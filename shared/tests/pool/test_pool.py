@@ -96,6 +96,11 @@ async def test_waits_only_so_long_for_a_connection(servers: RawServers, pools: P
     assert pool.open == 0
 
 
+def test_by_default_a_connection_has_250_ms_and_a_place_in_the_pool_50() -> None:
+    pool = Pool("http://127.0.0.1:1")
+    assert (pool.connect_timeout, pool.wait_timeout) == (0.25, 0.05)
+
+
 async def test_a_free_place_goes_to_the_one_who_waits(servers: RawServers, pools: Pools) -> None:
     """The connection that was waited for is closed: the waiter makes its own."""
     pool = pools(await servers.answer(OK, close=True), size=1)

@@ -17,7 +17,8 @@ RATE = 50.0
 COMING = 2.0
 """Seconds in which the slow clients come."""
 TIMES = 2.0
-"""Aim: the others' p99 at most so many times what it was."""
+FLOOR = 0.05
+"""Aim: the others' p99 at most so many times what it was, or so many seconds: of a few milliseconds twice as many are noise."""
 PEOPLE = 1_000
 """Whom an export has: a quarter of a megabyte for somebody who reads nothing of it. More would measure exports."""
 PACE = 1.0
@@ -39,11 +40,11 @@ def run(scene: Scene) -> Figure:
     before, after = percentile(alone, 0.99), percentile(among, 0.99)
     line = (
         f"{scene.scale.slow_clients:,} slow clients for {scene.scale.slow:g} s ({held:,} held at the end): "
-        f"{failed} of {len(among):,} others failed, p99 {ms(after)} beside {ms(before)} without them (aim ≤ {TIMES:g} ×); "
-        f"the gateway +{growth.bytes / 2**20:.0f} MB; "
+        f"{failed} of {len(among):,} others failed, p99 {ms(after)} beside {ms(before)} without them "
+        f"(aim ≤ {TIMES:g} ×, or ≤ {ms(FLOOR)}); the gateway +{growth.bytes / 2**20:.0f} MB; "
         f"nothing left {gone:.1f} s after they went"
     )
-    return Figure(line, not failed and after <= max(TIMES * before, 0.05))
+    return Figure(line, not failed and after <= max(TIMES * before, FLOOR))
 
 
 def _others(url: str, cookie: str, seconds: float) -> list[Sample]:

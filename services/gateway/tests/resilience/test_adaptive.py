@@ -67,6 +67,17 @@ def test_three_times_the_load_is_answered_as_much_as_ever_and_soon() -> None:
     assert service.limit.limit == 64, "half a second after the load is over"
 
 
+@pytest.mark.parametrize(("times", "limit"), [(1.4, 64), (2.0, 48), (3.0, 32), (100.0, 2)])
+def test_an_answer_may_take_half_again_as_long_as_alone_and_two_reads_are_let_through(times: float, limit: int) -> None:
+    service = Service()
+    service.come()
+    service.limit.answered("get", TAKES, True)
+    service.limit.crowded()
+    service.now += WINDOW
+    service.limit.answered("get", times * TAKES, False)
+    assert service.limit.limit == pytest.approx(limit)
+
+
 def test_a_gateway_that_starts_under_load_finds_out_what_is_too_much() -> None:
     """No read is ever alone: one that lasts is always under way."""
     service = Service()

@@ -148,6 +148,16 @@ def test_it_opens_at_half_of_twenty_and_not_before() -> None:
     assert state_of(breaker) is State.OPEN
 
 
+@pytest.mark.parametrize(("seconds", "state"), [(9.9, State.OPEN), (10.0, State.CLOSED)])
+def test_a_call_counts_for_ten_seconds(seconds: float, state: State) -> None:
+    clock = Clock()
+    breaker = breaker_at(clock)
+    fail(breaker, 19)
+    clock.now += seconds
+    fail(breaker, 1)
+    assert state_of(breaker) is state
+
+
 def test_five_failed_connections_in_a_row_are_enough() -> None:
     breaker = breaker_at(Clock())
     fail(breaker, 4, Outcome.NO_CONNECTION)

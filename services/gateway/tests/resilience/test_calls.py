@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from gateway.resilience import Calls
-from shared.pool import ConnectFailed, ConnectionLost, Pool, ReadTimeout
+from gateway.resilience import Calls, Full
+from gateway.resilience.bulkhead import Bulkhead
+from gateway.resilience.calls import Lane
+from shared.pool import ConnectFailed, ConnectionLost, Pool, PoolClosed, ReadTimeout
 from shared.testing.raw import OK, RawServers, Scripted, silent
 
 KEY = (b"idempotency-key", b"k")
@@ -99,6 +101,20 @@ async def test_a_streamed_body_that_was_not_begun_goes_to_the_second_connection(
     await calls.aclose()
 
 
+async def test_an_answer_that_was_begun_and_broke_off_is_not_asked_for_again(servers: RawServers, to: Any, ask: Any) -> None:
+    heads = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(OK[:20])
+        await writer.drain()
+
+    calls = to(await servers.start(handler))
+    with pytest.raises(ConnectionLost):
+        await ask(calls)
+    assert len(heads) == 1
+
+
 async def test_a_failing_service_sees_hardly_more_than_its_clients_send(servers: RawServers, to: Any, ask: Any, clock: Any) -> None:
     service = Scripted(*[FAILING % (503, b"")] * 500)
     calls = to(await servers.start(service))
@@ -120,6 +136,48 @@ async def test_what_is_left_is_passed_on_and_the_second_try_gets_the_rest(server
     assert told[0] < told[1] <= 1995
     assert told[0] < told[2] <= 1995
     assert told[3] == 0
+
+
+class Asked(Pool):
+    """A pool that notes when it is asked, until when, and with how many milliseconds for the service; and sends nothing."""
+
+    at = until = told = 0.0
+
+    async def request(self, method: bytes, target: bytes, headers: Any = (), *args: Any, **options: Any) -> Any:
+        self.at, self.until = asyncio.get_running_loop().time(), options["deadline"]
+        self.told = float(dict(headers)[b"x-request-timeout-ms"])
+        raise PoolClosed("it was only to be asked")
+
+
+@pytest.mark.parametrize(("seconds", "fraction", "least"), [(2.0, 0.45, 0.0), (0.1, 0.0, 0.05)])
+async def test_a_first_try_gets_45_percent_or_50_ms_and_the_service_5_ms_less(seconds: float, fraction: float, least: float) -> None:
+    pool = Asked("http://127.0.0.1:1")
+    before = soon(0)
+    with pytest.raises(PoolClosed):
+        await Calls(pool, pool).requests.request(b"GET", b"/", [], deadline=before + seconds)
+    share = fraction * seconds + least
+    assert share <= pool.until - before <= share + (pool.at - before), "counted from some moment between the two"
+    assert (pool.until - pool.at) * 1000 - 6 <= pool.told <= (pool.until - before) * 1000 - 5, "in whole milliseconds"
+
+
+class Occupied(Bulkhead):
+    """One without a place, which notes for how long somebody would wait for one."""
+
+    patience = 0.0
+
+    async def enter(self, patience: float) -> None:
+        self.patience = patience
+        raise Full
+
+
+@pytest.mark.parametrize(("seconds", "most"), [(None, 0.05), (10.0, 0.05), (0.4, 0.04)])
+async def test_a_place_is_waited_for_50_ms_or_a_tenth_of_the_time(seconds: float | None, most: float) -> None:
+    pool, places = Pool("http://127.0.0.1:1"), Occupied(0)
+    lane = Lane(Calls(pool, pool), pool, places)
+    before = soon(0)
+    with pytest.raises(Full):
+        await lane.request(b"PUT", b"/", [], deadline=None if seconds is None else before + seconds)
+    assert most - 0.1 * (soon(0) - before) <= places.patience <= most
 
 
 async def test_a_first_try_that_hangs_leaves_time_for_a_second(servers: RawServers, to: Any, ask: Any) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import math
+from collections import Counter
+from os import cpu_count
 from typing import Any, get_args
 
 import pytest
@@ -10,13 +12,16 @@ from msgspec.structs import replace
 from gateway import create_app, views
 from gateway.clients import UPSTREAMS
 from gateway.config import Settings
+from gateway.routes.context import EXTENSION
 from gateway.schemas.directory import EmployeePart, TeamPart
+from shared.errors import Overloaded
 from shared.feed import BUDGET
 from shared.operations import PUBLIC, operation_of
 
 FORWARDED = "/v1/employees/7"
 EMPLOYEE = {"id": 7, "username": "ada", "status": "active", "manager_id": None}
 COMPOSED = "/v1/employees/7?expand=manager"
+PHRASE = "correct battery staple horse"
 
 
 def test_every_forwarded_route_has_the_policy_of_its_rule(settings: Settings) -> None:
@@ -30,6 +35,15 @@ def test_every_forwarded_route_has_the_policy_of_its_rule(settings: Settings) ->
             if rule.public:
                 route = routes[service, rule.name]
                 assert (route.allow, route.budget, route.lane) == (rule.allow, rule.budget, rule.lane)
+
+
+def test_the_way_to_each_service_is_as_wide_and_as_patient_as_the_page_says(settings: Settings) -> None:
+    parts = create_app(replace(settings, connect_timeout_ms=Settings().connect_timeout_ms)).extensions[EXTENSION]
+    for calls in (parts.employees.calls, parts.teams.calls):
+        assert calls.respected == 0.25
+        assert [(pool.connect_timeout, pool.wait_timeout, pool.size) for pool in calls.pools] == [(0.25, 0.05, 144), (0.25, 0.05, 200)]
+        sizes = {name: [places.size for places in lane.places.values()] for name, lane in calls.lanes.items()}
+        assert sizes == {"requests": [64, 64], "transfers": [16, 16], "feeds": [200, 200]}
 
 
 def test_every_joined_answer_says_which_of_its_parts_may_be_missing(settings: Settings) -> None:
@@ -94,3 +108,11 @@ async def test_log_ins_leave_room_for_others(open_house: Any, settings: Settings
         assert set(statuses) == {401, 503}
         assert {answer.json()["type"] for answer in answers if answer.status_code == 503} == {"urn:roster:problem:overloaded"}
         assert (await browser.log_in("editor")).cookie
+
+
+async def test_log_ins_are_a_tenth_of_what_may_be_under_way(settings: Settings) -> None:
+    """Or one for each core, where there are more of them: of the reads and writes to two services, twelve of a hundred and twenty-eight."""
+    passwords, places = create_app(settings).extensions[EXTENSION].passwords, max(12, cpu_count() or 1)
+    answers = await asyncio.gather(*(passwords.hash(PHRASE) for _ in range(2 * places)), return_exceptions=True)
+    passwords.close()
+    assert Counter(map(type, answers)) == {str: places, Overloaded: places}
