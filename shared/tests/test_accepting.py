@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 from collections.abc import Sized
 from contextlib import ExitStack
 
@@ -68,5 +69,41 @@ async def test_one_too_many_is_cut_off_and_room_is_taken_again(sock: socket.sock
     with socket.create_connection(sock.getsockname(), 10) as client:
         assert await asyncio.to_thread(client.recv, 100) == b"hello"
     acceptor.close()
+    acceptor.close()
+    sock.close()
+
+
+class Flood(asyncio.Protocol):
+    """Writes more than anybody's buffers hold, and closes."""
+
+    def __init__(self) -> None:
+        self.gone = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        transport.write(b"x" * 32 * 1024 * 1024)
+        transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.gone.set_result(exc)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel does it")
+@pytest.mark.parametrize("half_closed", [False, True])
+async def test_who_takes_nothing_is_cut_off(sock: socket.socket, half_closed: bool) -> None:
+    """Also when the connection is closed already, and only waits for its bytes to be taken."""
+    made: asyncio.Queue[Flood] = asyncio.Queue()
+
+    def flood() -> Flood:
+        one = Flood()
+        made.put_nowait(one)
+        return one
+
+    acceptor = Acceptor(sock, flood, (), None, 200, unread=0.5)
+    with socket.create_connection(sock.getsockname(), 10) as client:
+        if half_closed:
+            client.shutdown(socket.SHUT_WR)
+        async with asyncio.timeout(20):
+            assert isinstance(await (await made.get()).gone, OSError)
     acceptor.close()
     sock.close()

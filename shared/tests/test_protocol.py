@@ -62,6 +62,11 @@ async def test_a_usual_slip_is_named(server: Process, request_: str, word: str) 
     assert word in (await answer(server, request_.encode()))[1]["detail"]
 
 
+async def test_other_versions_are_not_spoken(server: Process) -> None:
+    status, problem = await answer(server, b"GET / HTTP/2.0\r\nHost: localhost\r\n\r\n")
+    assert (status, problem["status"]) == (505, 505)
+
+
 async def test_nothing_is_connected_to(server: Process) -> None:
     status, problem = await answer(server, b"CONNECT localhost:5432 HTTP/1.1\r\nHost: localhost\r\n\r\n" + GET + b"\r\n")
     assert (status, problem["status"]) == (501, 501)
@@ -72,10 +77,11 @@ async def test_nothing_is_connected_to(server: Process) -> None:
     [
         [GET + b"X: " + b"a" * (MAX_HEAD + 1) + b"\r\n\r\n"],
         [GET + b"X: ", *[CHUNK] * 3, b"\r\n\r\n"],
+        [GET + b"X: ", CHUNK, CHUNK, CHUNK + b"\r\nContent-Length: 4\r\n\r\nbody"],
         [GET, *[b"".join(b"X%d: a\r\n" % number for number in range(8_000))] * 2, b"\r\n"],
         [b"GET /?", *[CHUNK] * 3, b" HTTP/1.1\r\nHost: localhost\r\n\r\n"],
     ],
-    ids=["at once", "one long header", "many headers", "target"],
+    ids=["at once", "one long header", "complete, and a body", "many headers", "target"],
 )
 async def test_a_head_has_a_bound(server: Process, pieces: list[bytes]) -> None:
     status, problem = await answer(server, *pieces)

@@ -8,18 +8,22 @@ those who are connected wait.
 import asyncio
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Sized
 from typing import Any, Final
 
 A_TURN: Final = 8
 MOST: Final = 10_000
 """Connections at a time; one more is cut off at once."""
+UNREAD: Final = 60.0
+"""Seconds after which the kernel cuts off a connection whose other side takes nothing of what is written to it, or is no more (RFC 5482;
+Linux). Without, such a one is kept for ever, also when it is closed here and only waits for its last bytes to be taken."""
 REST: Final = 0.1
 """Seconds until the next attempt when the process may open no more files."""
 
 
 class Acceptor:
-    """Serves as soon as it is made, until `close`. `connections` are those that are open; `protocol` makes one for each."""
+    """Serves as soon as it is made, until `close`. `connections` are those that are open; `protocol` makes one for each; see UNREAD."""
 
     def __init__(
         self,
@@ -28,6 +32,7 @@ class Acceptor:
         connections: Sized,
         context: ssl.SSLContext | None,
         backlog: int,
+        unread: float = UNREAD,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._sock = sock
@@ -37,8 +42,10 @@ class Acceptor:
         self._begun: set[asyncio.Task[None]] = set()
         self._rest: asyncio.TimerHandle | None = None
         sock.setblocking(False)
-        if sock.family != socket.AF_UNIX:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what is accepted has it too
+        if sock.family != socket.AF_UNIX:  # what is accepted has these too
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if sys.platform == "linux":
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(unread * 1000))
         sock.listen(backlog)
         self._loop.add_reader(sock, self._accept)
 

@@ -3,6 +3,9 @@
 uvicorn writes an answer's head before it knows the body: two system calls, and two packets, for what is one piece most of the time.
 """
 
+import asyncio
+import socket
+import struct
 import sys
 from typing import Any
 
@@ -32,6 +35,7 @@ class Answer:
             else:
                 if self._until_closed and not message.get("more_body", False):
                     cycle.expected_content_length = len(message.get("body", b""))
+                    _reset_when_closed(cycle.transport, False)
                 await self._send(message)
         elif message["type"] != "http.response.body":
             raise RuntimeError(f"{message['type']} behind the head of an answer")
@@ -42,6 +46,7 @@ class Answer:
                 self._until_closed = cycle.scope["http_version"] == "1.0" and b"content-length" not in dict(head["headers"])
                 if self._until_closed:
                     cycle.chunked_encoding, cycle.expected_content_length = False, sys.maxsize
+                    _reset_when_closed(cycle.transport, True)
                 await self._send(head)
                 await self._send(message)
             else:
@@ -69,6 +74,13 @@ class Answer:
         if not cycle.keep_alive:
             cycle.transport.close()
         cycle.on_response()
+
+
+def _reset_when_closed(transport: asyncio.Transport, reset: bool) -> None:
+    """Whether the end of a connection is a reset, so that what breaks off does not look whole (`SO_LINGER` of no time, socket(7))."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", reset, 0))
 
 
 def _head_of(status: int, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, int | None, bool]:

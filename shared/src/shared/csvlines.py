@@ -34,6 +34,7 @@ class CsvReader:
         self._header: list[str] | None = None
         self._rest = b""
         self._line = 1  # of the first byte of _rest
+        self._begun = False
         self._skipping = False  # inside a line that was refused, up to its end
 
     def feed(self, chunk: bytes) -> None:
@@ -47,7 +48,8 @@ class CsvReader:
             raise Invalid("the table is empty; its first line must name the columns")
 
     def _take(self, data: bytes, *, last: bool) -> None:
-        if self._line == 1:
+        if self._line == 1 and not self._begun and len(data) >= len(BOM):
+            self._begun = True
             data = data.removeprefix(BOM)
         at = self._end_of_line(data, 0) if self._skipping else 0
         while True:

@@ -45,13 +45,13 @@ class Gathered(asyncio.Transport):
     loop itself closes the connection, because the other side has ended, what waits is lost unless `eof_received` flushes it.
     """
 
-    __slots__ = ("_outbox", "_pending", "_transport", "is_closing", "written")
+    __slots__ = ("_outbox", "_pending", "_transport", "flushed", "is_closing")
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._pending = b""
-        self.written = 0
-        """Bytes that were written below."""
+        self.flushed = 0
+        """How often something was written below."""
         self.is_closing = transport.is_closing  # type: ignore[method-assign]  # asked six times a request
         self._outbox = _outboxes.setdefault(loop, Outbox())
 
@@ -71,7 +71,7 @@ class Gathered(asyncio.Transport):
         """Write what waits."""
         pending, self._pending = self._pending, b""
         if pending and not self.is_closing():
-            self.written += len(pending)
+            self.flushed += 1
             self._transport.write(pending)
 
     def close(self) -> None:
@@ -97,10 +97,6 @@ class Gathered(asyncio.Transport):
 
     def resume_reading(self) -> None:
         self._transport.resume_reading()
-
-    def get_write_buffer_size(self) -> int:
-        """Bytes that were written below and that the other side has not made room for."""
-        return self._transport.get_write_buffer_size()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return self._transport.get_extra_info(name, default)

@@ -1,5 +1,5 @@
 """uvicorn's HTTP/1.1 with what it lacks: bounds on the size of a request's head, on the time that it takes and on how many wait, refusals
-as problems, and answers written at once (`shared.answer`) and not kept for ever for who does not take them (`shared.taken`).
+as problems, and answers written at once (`shared.answer`).
 
 Without bounds a head of any size is kept in memory, and a connection that never sends one is kept for ever, whoever sends it.
 Trailers are dropped (RFC 9110, section 6.5.1): whoever looks at a head has to know that it is all there. An upgrade is never made.
@@ -16,8 +16,8 @@ from shared.answer import Answer
 from shared.door import Door
 from shared.errors import BadRequest, Problem, problem_of_status
 from shared.exchange import Exchange
+from shared.gathering import Gathered
 from shared.json import encode
-from shared.taken import Taken
 
 MAX_HEAD: Final = 64 * 1024
 """Bytes of a request's target and headers; an unfinished head is cut off at most one read later."""
@@ -34,7 +34,6 @@ MOST_WAITING: Final = 64
 
 MOST_REFUSED: Final = 32
 """Requests of one read that are turned away; who sends more, or does not read what it is told, is cut off."""
-
 
 _BUSY: Final = float("inf")
 """Since when a connection is idle that is not."""
@@ -69,25 +68,20 @@ class Protocol(HttpToolsProtocol):
         self._turned_away = 0  # of the present read
         self._refusal: Problem = BadRequest("this is no HTTP/1.1 request, or one that could be read in two ways")
 
-    transport: Taken
+    transport: Gathered
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(Taken(transport, self.loop))
+        super().connection_made(Gathered(transport, self.loop))
         self._patience = self.loop.call_later(HEAD_WITHIN, transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._be_calm()
-        self.transport.lost()
         super().connection_lost(exc)
         super()._unset_keepalive_if_required()
 
     def eof_received(self) -> None:
         """The client sends nothing more; the loop closes the connection now. What has been answered is for it."""
         self.transport.flush()
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self.transport.watch()
 
     def data_received(self, data: bytes) -> None:
         first, self._first = self._first, False
@@ -116,31 +110,37 @@ class Protocol(HttpToolsProtocol):
         self._idle_since = _BUSY
         self._turned_away = 0
         self._parse(data)
+        if self._is_ending():
+            return
         if self._in_head or self._in_body:
             self._await_more()
         cycle: RequestResponseCycle | None = self.cycle
-        if self._in_head or self._is_ending():
-            return
-        if self._idle_since == _BUSY and cycle is not None and cycle.response_complete:
+        if not self._in_head and self._idle_since == _BUSY and cycle is not None and cycle.response_complete:
             self._rest()  # the body of a request that was answered before it came
 
     def _parse(self, data: bytes) -> None:
+        rest: bytes | memoryview = data
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._parse_without_upgrade(data[upgrade.args[0] :])
+            while True:
+                try:
+                    self.parser.feed_data(rest)
+                    return
+                except httptools.HttpParserUpgrade as upgrade:
+                    rest = memoryview(rest)[upgrade.args[0] :]
+                    self._parse_without_upgrade()
         except httptools.HttpParserError as error:
             if type(error) in _FAULTS:
                 self._refusal = BadRequest(_FAULTS[type(error)])
             self.send_400_response("")
 
-    def _parse_without_upgrade(self, rest: bytes) -> None:
-        """Read the head once more as one that asks for no other protocol, as a server may (RFC 9110, section 7.8), and go on: the parser
-        would take the body for the start of that protocol."""
+    def _parse_without_upgrade(self) -> None:
+        """Read the head once more as one that asks for no other protocol, as a server may (RFC 9110, section 7.8): the parser would take
+        the body for the start of that protocol."""
         first = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode("ascii"))
         fields = (b"%b: %b" % field for field in self.headers if field[0] != b"upgrade")
         self.parser = httptools.HttpRequestParser(self)
-        self._parse(b"\r\n".join((first, *fields, b"", rest)))
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's, so that the last answer is given
+        self.parser.feed_data(b"\r\n".join((first, *fields, b"", b"")))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -172,6 +172,9 @@ class Protocol(HttpToolsProtocol):
             b"chunked"
         ]:
             raise HeadRefused  # the parser takes for chunked whatever ends so, as `,chunked` or a second line
+        if self.parser.get_http_version() not in ("1.0", "1.1"):
+            self._refusal = problem_of_status(505, "HTTP/1.1 is spoken here, and HTTP/1.0")
+            raise HeadRefused
         if self.parser.get_method() == b"CONNECT":
             self._refusal = problem_of_status(501, "nothing is connected to from here")
             raise HeadRefused
@@ -236,11 +239,11 @@ class Protocol(HttpToolsProtocol):
         self.on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what the parser could not read. An answer that has begun is left broken, so that its reader knows."""
+        """Refuse what the parser could not read. An answer that has begun, or may have, is left broken, so that its reader knows."""
         if self._full or self.transport.is_closing():
             return
         cycle: RequestResponseCycle | None = self.cycle
-        if cycle is None or cycle.response_complete or not cycle.response_started:
+        if cycle is None or cycle.response_complete or not (cycle.response_started or self.pipeline):
             request_id = Exchange().request_id
             self.logger.warning("request %s refused: %s", request_id, self._refusal.detail)
             self.transport.write(_bytes_of(self._refusal, request_id))

@@ -23,10 +23,10 @@ class Connection(asyncio.Protocol):
     """Counted by its pool from the moment it is made until `close`, which it calls back exactly once."""
 
     __slots__ = (
-        "_before",
         "_deadline",
         "_drained",
         "_due",
+        "_flushed",
         "_idle",
         "_loop",
         "_moved",
@@ -54,7 +54,7 @@ class Connection(asyncio.Protocol):
         self._timer_at = self._deadline = _NEVER
         self._idle: float | None = None
         self._moved = 0.0
-        self._before = 0  # bytes that the transport had written when the request began
+        self._flushed = 0  # as often the transport had written when the request began
         self._drained: asyncio.Future[None] | None = None
         self._paused = self._sending = self._used = self._wrote = self.closed = self.lost = False
 
@@ -78,7 +78,7 @@ class Connection(asyncio.Protocol):
         elif self._deadline < self._timer_at:
             self._watch()
         self._wrote = True
-        self._before = transport.written
+        self._flushed = transport.flushed
         transport.write(data)
         return response
 
@@ -238,7 +238,7 @@ class Connection(asyncio.Protocol):
 
     def _sent(self) -> bool:
         """Whether any of the request under way has left us."""
-        return self._wrote and self._transport is not None and self._transport.written != self._before
+        return self._wrote and self._transport is not None and self._transport.flushed != self._flushed
 
     def _watch(self) -> None:
         """See to it that the timer fires in time for the deadline or the idle timeout."""
