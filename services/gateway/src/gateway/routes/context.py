@@ -11,7 +11,7 @@ from gateway.clients import Ask, Instant, Upstream
 from gateway.credentials import SCOPE_KEY, Grant
 from gateway.edge.deadlines import for_services
 from gateway.edge.proxies import counted_as
-from gateway.errors import NeedsSession, NotLoggedIn
+from gateway.errors import InvalidToken, NeedsSession, NotLoggedIn
 from gateway.limits import Limits
 from gateway.oidc import OpenId
 from gateway.outlets import Outlets
@@ -56,7 +56,7 @@ class Parts:
         self.tokens.forget(account_id)
 
     async def lasts(self, found: Grant) -> bool:
-        """Whether a session or token is still in force, by the database. Raises StoreError."""
+        """Whether a session or token is in force still. Raises ServiceUnavailable."""
         return await (self.sessions.lasts(found) if isinstance(found, Session) else self.tokens.lasts(cast("TokenGrant", found)))
 
 
@@ -83,6 +83,13 @@ def grant() -> Grant | None:
     if isinstance(found, Problem):
         raise found
     return found if isinstance(found, Grant) else None
+
+
+async def check_again() -> None:
+    """Who was let in may have been shut out while the answer was waited for. Raises NotLoggedIn, InvalidToken, ServiceUnavailable."""
+    found = grant()
+    if found is not None and not await gateway().lasts(found):
+        raise NotLoggedIn if isinstance(found, Session) else InvalidToken
 
 
 def session() -> Session:
