@@ -232,6 +232,12 @@ async def test_sessions_end_in_other_processes_within_a_second(
         assert (await there.get("/v1/session")).status_code == 401
 
 
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/sessions"), ("DELETE", "/v1/sessions"), ("GET", "/v1/tokens")])
+async def test_what_is_asked_of_an_account_that_is_not_there_says_so(admin: Any, method: str, path: str) -> None:
+    answer = await admin(method, f"{path}?account_id=99")
+    assert (answer.status_code, answer.json()["detail"]) == (404, "There is no account 99.")
+
+
 async def test_everything_about_access_is_in_the_log_and_no_secret_is(settings: Any, open_house: Any, capfd: Any) -> None:
     async with open_house(settings) as house:
         admin = await house.browser().log_in("admin")

@@ -18,9 +18,10 @@ from gateway.outlets import Outlets
 from gateway.passwords import Passwords
 from gateway.revocations import Revocations
 from gateway.sessions import Session, Sessions
+from gateway.store import accounts
 from gateway.tokens import TokenGrant, Tokens
 from gateway.views import Joined
-from shared.context import caller, exchange
+from shared.context import caller, database, exchange
 from shared.errors import Forbidden, Problem
 from shared.operations import Limit
 from shared.responses import respond
@@ -102,14 +103,17 @@ def session() -> Session:
     return found
 
 
-def account_asked(account_id: int | None) -> int:
-    """Whose things are asked for: one's own, or an account's. Raises Forbidden for another's, unless an admin asks."""
+async def account_asked(account_id: int | None) -> int:
+    """Whose things are asked for: one's own, or an account's. Raises Forbidden for another's, unless an admin asks, and NotFound."""
     found = grant()
     if found is None:
         raise NotLoggedIn
     if account_id not in (None, found.account_id) and found.caller.role != "admin":
         raise Forbidden("This needs the role admin for other accounts than one's own.")
-    return found.account_id if account_id is None else account_id
+    if account_id is None:
+        return found.account_id
+    await accounts.get_account(database(), account_id)
+    return account_id
 
 
 async def guess(username: str, *, elsewhere: bool = False) -> dict[str, str]:
