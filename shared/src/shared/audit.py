@@ -42,7 +42,15 @@ EntityFilter = Annotated[
     ),
 ]
 Limit = Annotated[int, Meta(ge=1, le=200)]
-NotedHead = Annotated[str, Meta(pattern=r"^[0-9]{1,18}\.[0-9a-f]{64}(?!\n)$", max_length=83, description="A head noted before: seq.hash.")]
+NotedHead = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9]{1,18}\.[0-9a-f]{64}(?!\n)$",
+        max_length=83,
+        description="A head noted before: seq.hash.",
+        extra={"expected": "a head noted before: seq.hash"},
+    ),
+]
 
 
 class AuditFilters(Struct, kw_only=True, forbid_unknown_fields=True):

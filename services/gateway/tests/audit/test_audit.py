@@ -94,6 +94,21 @@ async def test_what_is_wrong_is_named(query: str, field: str, told: Any, admin: 
     assert told.teams.seen == []
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/v1/audit?entity=employee/abc", "kind/7"),
+        ("/v1/audit?from=2026-11-27", "2026-11-22T07:49:09Z"),
+        ("/v1/audit?to=2026-11-27T00:00:00", "2026-11-22T07:49:09Z"),
+        ("/v1/audit/verify?head=foo", "service.seq.hash"),
+    ],
+)
+async def test_what_is_expected_is_said_in_words(told: Any, admin: Any, path: str, said: str) -> None:
+    (error,) = (await admin.get(path)).json()["errors"]
+    assert said in error["message"]
+    assert "regex" not in error["message"]
+
+
 async def test_a_kind_of_record_that_no_log_has_is_told_those_that_there_are(told: Any, admin: Any) -> None:
     (error,) = (await admin.get("/v1/audit?entity=employees")).json()["errors"]
     assert "account, employee, membership, password, session, team, token, webhook, webhook_secret" in error["message"]

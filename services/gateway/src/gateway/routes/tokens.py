@@ -27,6 +27,7 @@ from shared.operations import PUBLIC, READ, operation
 from shared.responses import answered, no_content, respond
 
 blueprint: Final = Blueprint("tokens", __name__)
+TOO_LATE: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +93,16 @@ def _expiry(text: str | None) -> str | None:
     if text is None:
         return None
     try:
-        expires = datetime.fromisoformat(text).astimezone(UTC)
-        told = expires.timestamp() if datetime.fromisoformat(text).tzinfo is not None and expires.year < 9999 else None
-    except (ValueError, OverflowError):
-        told = None
-    if told is None:
+        expires = datetime.fromisoformat(text)
+    except ValueError:
+        expires = None
+    if expires is None or expires.tzinfo is None:
         raise Invalid.of("expires_at", "is a time with its offset, as 2027-01-31T12:00:00Z")
-    if told <= gateway().tokens.now():
+    if expires.timestamp() <= gateway().tokens.now():
         raise Invalid.of("expires_at", "is past")
-    return moment(told)
+    if expires >= TOO_LATE:
+        raise Invalid.of("expires_at", "is before the year 9999; without it, a token has no end")
+    return moment(expires.timestamp())
 
 
 @blueprint.get("/v1/tokens")
