@@ -129,7 +129,7 @@ class _Batch:
         if before is not None and id_ is not None and before["manager_id"] == id_:
             return int(id_)
         if id_ is None and fold(name) != fold(row["username"]):
-            raise _Stop(Waits("manager", f"{name}: {errors.MANAGER_UNKNOWN}"))
+            raise _Stop(Waits("manager", f"{name}: {errors.MANAGER_UNKNOWN}", absent=True))
         if id_ is None or (before is not None and before["id"] == id_):
             raise _Stop(Refused("manager", errors.MANAGER_SELF))
         if status != "active":
