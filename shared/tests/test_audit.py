@@ -44,7 +44,8 @@ async def test_filters_are_joined(db: Database) -> None:
     assert [one.seq for one in await rows(db, actor="account:1")] == [3, 4, 7]
     assert [one.seq for one in await rows(db, entity="thing/1")] == [1, 2, 7]
     assert [one.seq for one in await rows(db, entity="thing/1", actor="account:1")] == [7]
-    assert await rows(db, entity="other") == []
+    with pytest.raises(BadRequest, match="thing"):
+        await rows(db, entity="things")
     at = datetime.datetime.fromisoformat(every[3].at)
     zone = datetime.timezone(datetime.timedelta(hours=-7))
     assert [one.seq for one in await rows(db, since=at.astimezone(zone))] == [one.seq for one in every if one.at >= every[3].at]

@@ -64,6 +64,15 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     assert all(word in told for word in ("port", "shade", "NOTES_READERS", "prot", "NOTES_COLOR_FILE", "NOTES_LOG_LEVEL"))
 
 
+def test_what_may_stand_there_instead_is_told() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(Settings, "NOTES", {"NOTES_LOG_LEVEL": "loud", "NOTES_OPEN": "yes"})
+    assert caught.value.faults == [
+        "NOTES_LOG_LEVEL: log_level: Invalid enum value 'loud'; it is one of debug, error, info, warning",
+        "NOTES_OPEN: open: Expected true or false",
+    ]
+
+
 @pytest.mark.parametrize(("name", "text"), [("s.xml", "<a/>"), ("s.json", "{"), ("s.json", "[]"), ("s.toml", "="), ("s.yaml", "a: [")])
 def test_a_file_that_is_none_is_told(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text, "utf-8")

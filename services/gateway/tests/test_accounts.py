@@ -232,6 +232,22 @@ async def test_sessions_end_in_other_processes_within_a_second(
         assert (await there.get("/v1/session")).status_code == 401
 
 
+async def test_what_a_username_and_a_subject_are_like_is_said_in_words(admin: Any) -> None:
+    made = await admin("POST", "/v1/accounts", json={"username": "Bob Smith", "password": PASSWORD, "role": "viewer"})
+    linked = await admin("PATCH", "/v1/accounts/1", json={"oidc_subject": "bob"})
+    said = [answer.json()["errors"][0]["message"] for answer in (made, linked)]
+    assert said == [
+        "Expected text without blanks and colons",
+        "Expected the issuer, a space, and a subject, like https://id.example.org 248289761001",
+    ]
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/sessions"), ("DELETE", "/v1/sessions"), ("GET", "/v1/tokens")])
+async def test_what_is_asked_of_an_account_that_is_not_there_says_so(admin: Any, method: str, path: str) -> None:
+    answer = await admin(method, f"{path}?account_id=99")
+    assert (answer.status_code, answer.json()["detail"]) == (404, "There is no account 99.")
+
+
 async def test_everything_about_access_is_in_the_log_and_no_secret_is(settings: Any, open_house: Any, capfd: Any) -> None:
     async with open_house(settings) as house:
         admin = await house.browser().log_in("admin")

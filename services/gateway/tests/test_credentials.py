@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import delete, func, literal, select
 
 from gateway.credentials import AHEAD, FRESH, Credentials, Found, Grant, caller_of
+from gateway.errors import ServiceUnavailable
 from gateway.models import sessions
 from gateway.revocations import InDatabase
 from shared.db import Database, Query, Unavailable
@@ -80,11 +82,21 @@ async def test_what_could_not_be_asked_ahead_is_asked_when_its_second_is_over(he
     assert held.known(b"shown") == GRANT
     held.now += FRESH - AHEAD
     assert held.known(b"shown") is None
-    with pytest.raises(Unavailable):
+    with pytest.raises(ServiceUnavailable):
         await held.check(b"shown")
     held.there = GRANT
     assert await held.check(b"shown") == GRANT
     assert held.known(b"shown") == GRANT
+
+
+async def test_that_it_lasts_is_asked_once_a_second_however_many_wonder(held: Held) -> None:
+    mine = replace(GRANT, shown=b"shown")
+    held.now += FRESH + 0.01
+    assert [await held.lasts(mine) for _ in range(10)] == [True] * 10
+    assert held.asked == 2
+    held.there = None
+    held.now += FRESH + 0.01
+    assert not await held.lasts(mine)
 
 
 @pytest.mark.parametrize("ahead", [True, False], ids=["ahead", "by a request"])

@@ -46,6 +46,20 @@ async def test_basic_credentials_make_a_token_without_a_session(house: Any) -> N
     assert (await browser("POST", "/v1/tokens", json={**body, "scope": "admin"}, auth=("editor", PASSWORD))).status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("expires_at", "said"),
+    [
+        ("2027-01-15T09:00:00", "its offset"),
+        ("0001-01-01T00:00:00+14:00", "is past"),
+        ("9999-12-31T23:59:59Z", "the year 9999"),
+        ("9999-12-31T23:59:59-12:00", "the year 9999"),
+    ],
+)
+async def test_why_a_token_can_not_end_then_is_said(viewer: Any, expires_at: str, said: str) -> None:
+    answer = await viewer("POST", "/v1/tokens", json={"name": "x", "scope": "read", "expires_at": expires_at})
+    assert said in answer.json()["errors"][0]["message"]
+
+
 async def test_wrong_fields_are_named(house: Any, editor: Any) -> None:
     table: list[tuple[dict[str, Any], str]] = [
         *(({"name": name}, "name") for name in ("", "x" * 101, " a", "a\nb", "a\n")),

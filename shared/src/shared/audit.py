@@ -3,7 +3,7 @@
 A row's ``id`` is that of its event in the feed (`shared.feed`), and the cursor of a list: any row's, so that several logs can be merged.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, select
 
 from shared.changes import Kind, LogTables
 from shared.db import Database
-from shared.errors import BadRequest
+from shared.errors import BadRequest, Problem
 from shared.feed import parse_cursor
 from shared.pages import Listing, Page, Sort
 from shared.records import Records
@@ -33,10 +33,24 @@ Hash = Annotated[str, Meta(pattern="^([0-9a-f]{64})?$", max_length=64, descripti
 Entity = Annotated[str, Meta(pattern=r"^[a-z_]+$", min_length=1, max_length=100)]
 EntityFilter = Annotated[
     str,
-    Meta(pattern=r"^[a-z_]+(/[1-9][0-9]{0,17})?(?!\n)$", min_length=1, max_length=100, description="A kind of record, or one: thing/7."),
+    Meta(
+        pattern=r"^[a-z_]+(/[1-9][0-9]{0,17})?(?!\n)$",
+        min_length=1,
+        max_length=100,
+        description="A kind of record, or one: thing/7.",
+        extra={"expected": "a kind of record, alone or with the id of one: kind or kind/7"},
+    ),
 ]
 Limit = Annotated[int, Meta(ge=1, le=200)]
-NotedHead = Annotated[str, Meta(pattern=r"^[0-9]{1,18}\.[0-9a-f]{64}(?!\n)$", max_length=83, description="A head noted before: seq.hash.")]
+NotedHead = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9]{1,18}\.[0-9a-f]{64}(?!\n)$",
+        max_length=83,
+        description="A head noted before: seq.hash.",
+        extra={"expected": "a head noted before: seq.hash"},
+    ),
+]
 
 
 class AuditFilters(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -120,9 +134,12 @@ class Asked:
 
 
 class Audit:
-    """The log of a service, and the entities whose states it tells of. Made once, in a store."""
+    """The log of a service, and the entities whose states it tells of; `others` are those of which it has no states. Made once, in a
+    store.
+    """
 
-    def __init__(self, log: LogTables, records: Sequence[Records]) -> None:
+    def __init__(self, log: LogTables, records: Sequence[Records], others: Sequence[str] = ()) -> None:
+        self.entities = (*(one.entity for one in records), *others)
         self._log = log
         self._records = records
         changes = log.changes
@@ -142,7 +159,9 @@ class Audit:
         )
 
     async def page(self, db: Database, asked: Asked, *, sort: str, cursor: str | None, limit: int) -> Page:
-        """A page, newest first with sort -seq; rows are the columns of AuditRow. Raises BadRequest naming the cursor, Gone."""
+        """A page, newest first with sort -seq; rows are the columns of AuditRow. Raises BadRequest naming entity or cursor, Gone."""
+        if asked.entity is not None and asked.entity not in self.entities:
+            raise unknown_entity(self.entities)
         place = None if cursor is None else parse_cursor(db, cursor, "cursor")
         newest_first = sort == "-seq"
         filters = {
@@ -168,6 +187,11 @@ class Audit:
         except LogBroken as broken:
             return AuditCheck(False, broken.head.seq, broken.head.seq, broken.head.hash, AuditFault(broken.seq, broken.reason))
         return AuditCheck(True, head.seq, head.seq, head.hash, None)
+
+
+def unknown_entity(known: Collection[str]) -> Problem:
+    """For a kind of record that no log tells of: it is a slip, and no row would look like an answer."""
+    return BadRequest.of("entity", f"is one of {', '.join(sorted(known))}, or one record of them, as {min(known)}/7")
 
 
 def _noted(text: str) -> Head:

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, Generic, Literal, TypeVar
 import msgspec
 import yaml
 
+from shared.faults import in_words
 from shared.shedding import LEAST, MOST
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
@@ -93,7 +94,7 @@ def explain(kind: type[Kind], prefix: str, environ: Mapping[str, str] | None = N
             values[name] = _value(raw, fields[name].type)
             sources[name] = source
         except msgspec.ValidationError as error:
-            faults.append(f"{source}: {name}: {error}")
+            faults.append(f"{source}: {name}: {in_words(str(error), fields[name].type)}")
     if faults:
         raise SettingsError(faults)
     try:

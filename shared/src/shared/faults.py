@@ -47,10 +47,11 @@ def _placed(name: str, error: msgspec.ValidationError, kind: Any = None) -> Fiel
         path = re.sub(r"\[(\d+|\.\.\.)\]", r".\1", match[1]).strip(".")
         name = ".".join(part for part in (name, path) if part)
         message = message[: match.start()]
-    return FieldError(name, _in_words(message, kind))
+    return FieldError(name, in_words(message, kind))
 
 
-def _in_words(message: str, kind: Any) -> str:
+def in_words(message: str, kind: Any) -> str:
+    """What msgspec says of a value of that type, without its patterns and with what may stand there instead."""
     pattern, names = _expected(kind) if kind is not None else ("", ())
     if pattern and message.startswith("Expected `str` matching regex"):
         return f"Expected {pattern}"
@@ -60,6 +61,10 @@ def _in_words(message: str, kind: Any) -> str:
         return "must not be empty"
     if message == "Invalid RFC3339 encoded date":
         return "Expected a date like 2026-11-22"
+    if message in ("Invalid RFC3339 encoded datetime", "Expected `datetime` with a timezone component"):
+        return "Expected a time with its zone, like 2026-11-22T07:49:09Z"
+    if message.startswith("Expected `bool`"):
+        return "Expected true or false"
     return message
 
 
@@ -78,7 +83,7 @@ def _expected(kind: Any) -> tuple[str, tuple[str, ...]]:
         elif isinstance(part, msgspec.inspect.ListType):
             waiting.append(part.item_type)
         elif isinstance(part, msgspec.inspect.LiteralType):
-            names += tuple(map(str, part.values))
+            names += tuple(str(value) for value in part.values if value != "")
         elif isinstance(part, msgspec.inspect.IntType):
             names += ("a whole number",)
     return pattern, names

@@ -33,10 +33,13 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """The row can't be taken yet, but may be once others are. Refused as told if that never comes."""
+    """The row can't be taken yet, but may be once others are. Refused as told if that never comes; `absent` when there is nothing yet of
+    what belongs before it.
+    """
 
     field: str
     message: str
+    absent: bool = False
 
 
 Outcome = Literal["created", "updated", "unchanged"] | Refused | Waits
@@ -65,7 +68,10 @@ class _RolledBack(Exception):
 _TABLES = """
 PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -8192;
 CREATE TABLE row (id INTEGER PRIMARY KEY, line INTEGER NOT NULL, key TEXT NOT NULL UNIQUE, after TEXT, data BLOB NOT NULL);
-CREATE TABLE waiting (place INTEGER PRIMARY KEY, id INTEGER NOT NULL, round INTEGER NOT NULL, field TEXT NOT NULL, message TEXT NOT NULL);
+CREATE TABLE waiting (
+    place INTEGER PRIMARY KEY, id INTEGER NOT NULL, round INTEGER NOT NULL,
+    field TEXT NOT NULL, message TEXT NOT NULL, absent INTEGER NOT NULL
+);
 CREATE TABLE refusal (line INTEGER NOT NULL, field TEXT NOT NULL, message TEXT NOT NULL);
 """
 
@@ -83,6 +89,14 @@ WITH RECURSIVE free (id, key) AS (
 INSERT INTO turn (id) SELECT id FROM row WHERE id NOT IN (SELECT id FROM turn) ORDER BY id;
 """  # ORDER BY makes the recursion's queue one by id (SQLite, "The WITH Clause"); rows that are after each other in a circle come last
 
+
+_LEFT = """
+SELECT row.line, field, message || CASE
+    WHEN NOT absent OR first.id IS NULL THEN ''
+    WHEN first.after = row.key THEN ', for line ' || first.line || ' waits for this one in turn: it is a loop'
+    ELSE ', for line ' || first.line || ' was refused too'
+END FROM waiting JOIN row USING (id) LEFT JOIN row AS first ON first.key = row.after
+"""
 
 Taken = tuple[int, int, int, bytes]
 """A row's place in the order of things, its id, its line, its values."""
@@ -199,15 +213,15 @@ class Spool(Generic[Row]):
             if isinstance(outcome, Refused):
                 refused.append((line, outcome.field, outcome.message))
             elif isinstance(outcome, Waits):
-                waiting.append((place, id_, self._round + 1, outcome.field, outcome.message))
+                waiting.append((place, id_, self._round + 1, outcome.field, outcome.message, outcome.absent))
             else:
                 self.counts[outcome] += 1
                 self._progress = self._progress or outcome != "unchanged"
-        self._file.executemany("INSERT INTO waiting (place, id, round, field, message) VALUES (?, ?, ?, ?, ?)", waiting)
+        self._file.executemany("INSERT INTO waiting (place, id, round, field, message, absent) VALUES (?, ?, ?, ?, ?, ?)", waiting)
         self.refuse(refused)
 
     def _give_up(self) -> None:
-        self.refuse(self._file.execute("SELECT line, field, message FROM waiting JOIN row USING (id)").fetchall())
+        self.refuse(self._file.execute(_LEFT).fetchall())
         self._file.execute("DELETE FROM waiting")
 
 

@@ -32,8 +32,10 @@ class WordSearch:
         self._hits = Query(hits.limit(bindparam("most", type_=BigInteger)))
 
     async def find(self, db: Reader, q: str | None) -> dict[str, Any]:
-        """The filters that keep the rows with all words of `q`. Raises BadRequest naming `q` when they are more than ten."""
+        """The filters that keep the rows with all words of `q`. Raises BadRequest naming `q` when it has none, or more than ten."""
         wanted = words(q)
+        if q is not None and not wanted:
+            raise BadRequest.of("q", "has no word: a letter or a digit is needed")
         if len(wanted) > MAX_WORDS:
             raise BadRequest.of("q", f"has more than {MAX_WORDS} words")
         among = await self._owners(db, wanted, RARE)

@@ -63,7 +63,7 @@ def _is_unsayable(field: str, case: Any) -> bool:
         return True
     if field == "fields" and "expand" in case.query:
         return True
-    if field == "actor":  # a username that there is
+    if field in ("actor", "entity", "q"):  # a username that there is, a kind that a log has, a letter or digit of any script
         return True
     if field == "team_id":  # what a link took out of an event
         return not str(case.query.get("team_id")).isdigit()

@@ -115,6 +115,7 @@ class Gate:
         yield from (known[name].case(403, "from another site", headers=FOREIGN) for name in UNSAFE)
         yield from (known[name].case(403, "an admin's", query={"account_id": 1}, role="viewer") for name in WHOSE)
         yield known["org_chart"].case(404, "nobody's", query={"root": NOWHERE})
+        yield from (known[name].case(404, "nobody's", query={"account_id": NOWHERE}) for name in (*WHOSE, "end_sessions"))
         for start in (0, 501):
             lines = [f"p{number},p{number}@e.org,ada" for number in range(start, start + 501)]
             table = body_of("\n".join(["username,email,manager", *lines]))

@@ -8,6 +8,7 @@ MANAGER_LOOP: Final = "reports to this employee already, so the line would be a 
 MANAGER_INACTIVE: Final = "is inactive, and a manager must be active"
 REQUIRED: Final = "is required"
 MANAGER_BY_NAME: Final = "is not imported: name the manager by username, in a column manager"
+ERASED: Final = "was erased, and stays as it is: it can only be deleted"
 TAKEN: Final = "is taken by another employee"
 LEFT_BEFORE_HIRED: Final = "is before hired_on"
 REASSIGN_IDLE: Final = "is for deleting or deactivating an employee only"

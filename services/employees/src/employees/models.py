@@ -95,3 +95,8 @@ def erased(employee_id: int) -> dict[str, Any]:
     name = f"erased-{employee_id}"
     blank = {field: None for field in FIELDS if field not in KEPT} | {"username": name, "email": f"{name}@erased.invalid"}
     return blank | computed(blank)
+
+
+def is_erased(employee: Mapping[str, Any]) -> bool:
+    """Whether this is what stays of someone who was erased."""
+    return all(employee[name] == value for name, value in erased(employee["id"]).items())

@@ -125,6 +125,22 @@ async def test_erasing_twice_changes_nothing(office: Office) -> None:
         assert len((await office("GET", "/v1/audit?entity=employee")).items) == 2
 
 
+async def test_who_was_erased_is_not_filled_again(office: Office) -> None:
+    id_ = await office.add("zqzq-mary")
+    await office("POST", f"/v1/employees/{id_}/erase")
+    stub = (await office("GET", f"/v1/employees/{id_}")).json
+    assert (await office("PATCH", f"/v1/employees/{id_}", {"title": "back", "status": "active"})).status == 409
+    assert (await office("PUT", f"/v1/employees/{id_}", {"username": "mary", "email": "mary@example.org"})).status == 409
+    headers = {**SIGNER.headers("employees", "admin"), "Content-Type": "text/csv"}
+    for cell, counts in (("inactive", ("unchanged", "refused")), ("active", ("refused", "unchanged"))):
+        table = f"username,status\nerased-{id_},{cell}\n".encode()
+        told = (await office.api("POST", "/v1/employees/import", data=table, headers=headers)).json
+        assert (told[counts[0]], told[counts[1]]) == (1, 0)
+    assert (await office("GET", f"/v1/employees/{id_}")).json == stub
+    assert (await office("PATCH", f"/v1/employees/{id_}", {"status": "inactive"})).status == 200
+    assert (await office("DELETE", f"/v1/employees/{id_}")).status == 204
+
+
 async def test_a_repeated_post_tells_of_the_stub(office: Office) -> None:
     """It must not make the same person again, nor tell of them."""
     body, key = {**SECRET}, {"Idempotency-Key": "zqzq-key"}

@@ -35,9 +35,7 @@ async def names(api: Any, query: str) -> list[str]:
         ("q=Z%C3%B6", ["zoe"]),
         ("q=bob.b@example.org", ["bob.b"]),
         ("q=ineer", []),
-        ("q=%25", ["ada", "zoe", "bob.b", "Cyd"]),
         ("q=o'hara", ["Cyd"]),
-        ("q=", ["ada", "zoe", "bob.b", "Cyd"]),
         ("q=eng&department=research&status=active&manager_id=1", ["zoe"]),
     ],
 )
@@ -107,6 +105,8 @@ async def test_a_search_goes_on_when_someone_who_matches_was_added_between_pages
         ("status=gone", "status"),
         ("q=" + "+".join(f"w{number}" for number in range(11)), "q"),
         ("q=%00", "q"),
+        ("q=!!!", "q"),
+        ("q=", "q"),
         ("after=1", "after"),
     ],
 )

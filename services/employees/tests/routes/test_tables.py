@@ -65,6 +65,17 @@ async def test_a_manager_may_come_later_and_loops_are_refused(api: Any) -> None:
     assert counts(await api.load("username,manager\nada,cyd\ncyd,\n")) == (0, 2, 0, 0)
 
 
+async def test_why_the_row_of_a_manager_was_not_there_is_told(api: Any) -> None:
+    answer = await api.load("username,email,manager\nx,x@x,y\ny,y@x,x\nme,m@x,me\nmine,n@x,me\nlost,l@x,nobody\n")
+    assert [one["message"] for one in answer.json["refusals"]] == [
+        "y: there is no such employee, for line 3 waits for this one in turn: it is a loop",
+        "x: there is no such employee, for line 2 waits for this one in turn: it is a loop",
+        "nobody is their own manager",
+        "me: there is no such employee, for line 4 was refused too",
+        "nobody: there is no such employee",
+    ]
+
+
 async def test_who_leaves_may_be_told_before_their_reports_move(api: Any) -> None:
     await api.load("username,email,manager\nada,a@x,\nbob,b@x,ada\ncyd,c@x,bob\n")
     assert counts(await api.load("username,status\nbob,inactive\n")) == (0, 0, 0, 1)

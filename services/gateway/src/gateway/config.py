@@ -24,6 +24,10 @@ PerMinute = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Seconds = Annotated[int, Meta(ge=1, le=31_536_000)]
 
 
+_NAME: Final = {"expected": "1 to 64 letters, digits, _ and -"}
+_NAMES: Final = {"expected": "letters, digits, _ and -, with dots between"}
+
+
 class Settings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the gateway may be told; times in seconds unless their name says otherwise."""
 
@@ -48,8 +52,8 @@ class Settings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields
     """How many readers one process streams changes to at a time."""
     nats_url: str = ""
     """nats://host:port, several with commas: where changes are relayed to. Empty: nowhere."""
-    nats_stream: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}(?!\n)$")] = "ROSTER"
-    nats_subject: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(?!\n)$", max_length=100)] = "roster"
+    nats_stream: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}(?!\n)$", extra=_NAME)] = "ROSTER"
+    nats_subject: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(?!\n)$", max_length=100, extra=_NAMES)] = "roster"
     """What the subjects of relayed changes begin with."""
     webhook_private: bool = False
     """Whether webhooks may be delivered to private addresses, and over http."""

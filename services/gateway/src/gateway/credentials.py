@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar
 
@@ -43,12 +43,15 @@ ISSUER: Final = "gateway"
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Somebody who was let in: `digest` is what the database calls the cookie or token, `id` what people call it."""
+    """Somebody who was let in: `digest` is what the database calls the cookie or token, `id` what people call it, `shown` is what came with
+    the request.
+    """
 
     digest: str
     id: int
     account_id: int
     caller: Caller
+    shown: bytes = field(default=b"", kw_only=True, repr=False, compare=False)
 
 
 G = TypeVar("G", bound=Grant)
@@ -101,10 +104,6 @@ class Credentials(Generic[G]):
         """Whether it has not ended by itself."""
         raise NotImplementedError
 
-    async def lasts(self, grant: G) -> bool:
-        """Whether it is in force, by the database; that one asks is no use of it. Raises StoreError."""
-        raise NotImplementedError
-
     def _account_of(self, shown: bytes) -> int | None:
         """Whose it says that it is, where that can be known without asking."""
         return None
@@ -115,24 +114,29 @@ class Credentials(Generic[G]):
 
     def known(self, shown: bytes) -> G | None:
         """Who was let in with this within the last second; None says nothing: ask `check`."""
-        found = self._known.get(shown)
+        now = self._clock()
+        found = self._fresh(shown, now)
         if found is None:
             return None
-        now = self._clock()
-        age = now - found.checked
-        if not 0 <= age < FRESH:
-            return None
         found.used = now
-        if age > AHEAD and not found.renewing:
+        if now - found.checked > AHEAD and not found.renewing:
             found.renewing = True
             task = asyncio.get_running_loop().create_task(self._renew(shown))
             self._renewals.add(task)
             task.add_done_callback(self._renewals.discard)
         return found.grant
 
+    async def lasts(self, grant: G) -> bool:
+        """Whether it is in force still, as it was within the last second; that one asks is no use of it. Raises ServiceUnavailable."""
+        return self._fresh(grant.shown, self._clock()) is not None or await self._check(grant.shown, is_use=False) is not None
+
+    def _fresh(self, shown: bytes, now: float) -> _Known[G] | None:
+        found = self._known.get(shown)
+        return found if found is not None and 0 <= now - found.checked < FRESH else None
+
     async def _renew(self, shown: bytes) -> None:
         """Ask before anybody has to wait for it. Where nobody answers, the next request that finds it no longer fresh asks again."""
-        with suppress(StoreError, ServiceUnavailable, TimeoutError):
+        with suppress(ServiceUnavailable):
             await self.check(shown)
 
     def may_be_guessed(self, shown: bytes) -> bool:
@@ -142,24 +146,29 @@ class Credentials(Generic[G]):
     async def check(self, shown: bytes) -> G | None:
         """Who is let in with this by the database, or as it was there when nothing of the account has ended since; None for nobody.
 
-        Raises StoreError, ServiceUnavailable, and TimeoutError after `CHECK`.
+        Raises ServiceUnavailable, after `CHECK` at the latest.
         """
+        return await self._check(shown, is_use=True)
+
+    async def _check(self, shown: bytes, *, is_use: bool) -> G | None:
         check = _Check()
         self._checks.add(check)
         try:
             async with asyncio.timeout(CHECK):
-                return await self._ask(shown, check)
+                return await self._ask(shown, check, is_use=is_use)
+        except (StoreError, ServiceUnavailable, TimeoutError) as error:
+            raise ServiceUnavailable("Sessions and tokens can't be checked at the moment.") from error
         finally:
             self._checks.discard(check)
 
-    async def _ask(self, shown: bytes, check: _Check) -> G | None:
+    async def _ask(self, shown: bytes, check: _Check, *, is_use: bool) -> G | None:
         known = self._known.get(shown)
         account_id = known.grant.account_id if known else self._account_of(shown)
         stamp = b"" if account_id is None else await self._revocations.stamp(account_id)
         now = self._clock()
         if known and stamp and self._still_holds(known, stamp, now):
-            known.checked = known.used = now
-            known.renewing = False
+            known.checked, known.renewing = now, False
+            known.used = now if is_use else known.used
             return known.grant
         found = await self._find(shown, known.grant if known else None, known.used if known else 0.0, now)
         if found is None:
@@ -168,8 +177,9 @@ class Credentials(Generic[G]):
         if found.grant.account_id not in check.forgotten:
             if len(self._known) >= KNOWN:
                 del self._known[next(iter(self._known))]
-            self._known[shown] = _Known(found.grant, checked=now, used=now, read=now, stamp=stamp)
-        if now - found.noted >= NOTED_EVERY:
+            used = now if is_use else known.used if known else 0.0
+            self._known[shown] = _Known(found.grant, checked=now, used=used, read=now, stamp=stamp)
+        if is_use and now - found.noted >= NOTED_EVERY:
             self._note(found.grant.digest, now)
         return found.grant
 

@@ -109,7 +109,8 @@ class Sessions(Credentials[Session]):
             return None
         since = seconds(row.created_at)
         caller = caller_of(row.account_id, row.username, row.role)
-        return Found(Session(digest, row.id, row.account_id, caller, claims, since, self.until(since)), seconds(row.seen_at))
+        session = Session(digest, row.id, row.account_id, caller, claims, since, self.until(since), shown=shown)
+        return Found(session, seconds(row.seen_at))
 
     def _in_force(self, row: store.SessionRow, claims: dict[str, Any], used: float, now: float) -> bool:
         ours = row.valid and (row.account_id, row.generation) == (claims.get("account"), claims.get("generation"))
@@ -117,11 +118,6 @@ class Sessions(Credentials[Session]):
 
     def _lasts(self, grant: Session, used: float, now: float) -> bool:
         return now < grant.until and now - used < self._idle
-
-    async def lasts(self, grant: Session) -> bool:
-        """As noted in the database, so up to `NOTED_EVERY` early: who then asks with the cookie is let in, and noted."""
-        row = await store.find_session(self._db, grant.digest)
-        return row is not None and self._in_force(row, grant.claims, seconds(row.seen_at), self._clock())
 
     def may_be_guessed(self, shown: bytes) -> bool:
         """Nobody guesses what we have signed: noise from an address keeps nobody out who has just logged in there."""

@@ -50,14 +50,10 @@ class Tokens(Credentials[TokenGrant]):
             return None
         caller = caller_of(row.account_id, row.username, lower(row.role, SCOPES[row.scope]))
         noted = seconds(row.used_at) if row.used_at else 0.0
-        return Found(TokenGrant(digest, row.id, row.account_id, caller, row.scope, seconds(row.created_at), ends), noted)
+        return Found(TokenGrant(digest, row.id, row.account_id, caller, row.scope, seconds(row.created_at), ends, shown=shown), noted)
 
     def _lasts(self, grant: TokenGrant, used: float, now: float) -> bool:
         return grant.ends is None or now < grant.ends
-
-    async def lasts(self, grant: TokenGrant) -> bool:
-        row = await store.find_token(self._db, grant.digest)
-        return row is not None and not row.disabled and self._lasts(grant, 0.0, self._clock())
 
     def _noted(self, digest: str, at: str) -> Unit:
         return store.note_used(digest, at)

@@ -7,7 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as trying
 from hypothesis import strategies as st
 
 from gateway.feed import EVERYTHING, OWNERS, Vector
@@ -142,6 +143,30 @@ async def test_a_wait_ends_with_the_first_change(feeds: Feeds, viewer: Any) -> N
     assert ids(await waiting) == ["t1.3"]
 
 
+@pytest.mark.parametrize("shown", ["session", "token"])
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "at another process"])
+@pytest.mark.parametrize("ending", ["ended", "disabled"])
+async def test_who_is_shut_out_while_waiting_gets_nothing(
+    feeds: Feeds, viewer: Any, house: Any, settings: Any, open_house: Any, shown: str, elsewhere: bool, ending: str
+) -> None:
+    fill(feeds)
+    end = next_of(await read(viewer))
+    made = (await viewer("POST", "/v1/tokens", json={"name": "reader", "scope": "read"})).json()
+    headers = {"Authorization": f"Bearer {made['token']}"} if shown == "token" else {}
+    async with open_house(settings, house.clock) as other:
+        admin = await (other if elsewhere else house).browser().log_in("admin")
+        waiting = asyncio.create_task(viewer.get("/v1/changes", params={"after": end, "wait": 30}, headers=headers))
+        await asyncio.sleep(0.2)
+        if ending == "disabled":
+            ended = await admin("PATCH", "/v1/accounts/1", json={"disabled": True})
+        else:
+            ended = await admin("DELETE", "/v1/sessions?account_id=1" if shown == "session" else f"/v1/tokens/{made['id']}")
+        assert ended.is_success
+        house.clock.now += 1.0 if elsewhere else 0.0
+        feeds["employees"].add("employee", 3, "created")
+        assert (await waiting).status_code == 401
+
+
 async def test_a_broken_feed_is_no_news(feeds: Feeds, viewer: Any, house: Any) -> None:
     fill(feeds)
     disordered = b'[{"id":"e1.2","type":"","subject":"","time":""},{"id":"e1.1","type":"","subject":"","time":""}]'
@@ -178,7 +203,7 @@ async def test_the_services_are_asked_in_the_gateways_own_name(feeds: Feeds, vie
     assert house.employees.seen[-1].headers["authorization"] == claims
 
 
-@settings(max_examples=40, deadline=None)
+@trying(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_any_way_of_reading_gives_the_same(merged: Any, seed: int) -> None:
     """Whatever the limits, the pauses and the places where a reader begins again: each service's events, each once, in order."""

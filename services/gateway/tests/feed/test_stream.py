@@ -10,7 +10,6 @@ import httpx
 import msgspec
 import pytest
 
-from gateway.routes.changes import CHECK_EVERY
 from shared.testing.feeds import FakeFeed
 
 Feeds = dict[str, FakeFeed]
@@ -147,17 +146,51 @@ async def test_the_end_of_the_session_ends_the_stream(feeds: Feeds, viewer: Any)
             await reader.next()
 
 
-async def test_a_stream_of_a_token_goes_on_until_it_is_revoked(feeds: Feeds, viewer: Any) -> None:
+async def test_a_stream_of_a_token_goes_on_until_it_is_revoked(feeds: Feeds, viewer: Any, house: Any) -> None:
     feeds["employees"].add("employee", 1)
     made = (await viewer("POST", "/v1/tokens", json={"name": "reader", "scope": "read"})).json()
     async with streaming(viewer, token=made["token"]) as reader:
         await reader.next()
-        await asyncio.sleep(CHECK_EVERY + 1.0)  # it was looked at meanwhile
+        house.clock.now += 10.0  # it is looked at again
         feeds["employees"].add("employee", 2)
         assert (await reader.next()).document["subject"] == "employee/2"
         await viewer("DELETE", f"/v1/tokens/{made['id']}")
         end = await reader.next()
         assert (end.kind, end.document) == ("end", {"reason": "the session or token has ended"})
+
+
+@pytest.mark.parametrize("shown", ["session", "token"])
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [("DELETE", "/v1/{shown}s", None), ("PATCH", "/v1/accounts/1", {"disabled": True})],
+    ids=["ended", "disabled"],
+)
+async def test_who_was_shut_out_at_another_process_gets_no_event_after_a_second(
+    feeds: Feeds, viewer: Any, house: Any, settings: Any, open_house: Any, shown: str, method: str, path: str, body: Any
+) -> None:
+    made = (await viewer("POST", "/v1/tokens", json={"name": "reader", "scope": "read"})).json()
+    path = path.format(shown=shown) + {"session": "?account_id=1", "token": f"/{made['id']}"}[shown] * (method == "DELETE")
+    feeds["employees"].add("employee", 1)
+    async with (
+        open_house(settings, house.clock) as other,
+        streaming(viewer, token=made["token"] if shown == "token" else "") as reader,
+    ):
+        await reader.next()
+        admin = await other.browser().log_in("admin")
+        assert (await admin(method, path, json=body)).is_success
+        house.clock.now += 1.0
+        feeds["employees"].add("employee", 2)
+        assert (await reader.next()).document == {"reason": "the session or token has ended"}
+
+
+async def test_a_stream_keeps_no_session_alive(feeds: Feeds, viewer: Any, house: Any) -> None:
+    feeds["employees"].add("employee", 1)
+    async with streaming(viewer) as reader:
+        for number in (2, 3):
+            assert (await reader.next()).kind == "message"
+            house.clock.now += 1000.0
+            feeds["employees"].add("employee", number)
+        assert (await reader.next()).kind == "end"
 
 
 async def test_a_service_that_stops_ends_the_stream(feeds: Feeds, viewer: Any, house: Any) -> None:

@@ -48,6 +48,14 @@ async def test_absent_columns_stay_and_empty_cells_clear(api: Any) -> None:
     assert (cleared["name"], cleared["description"], cleared["parent_id"], cleared["external_id"]) == ("Lower", None, None, "x")
 
 
+async def test_parents_of_each_other_are_told_to_be_a_loop(api: Any) -> None:
+    answer = await load(api, "teams", "slug,name,parent\nx,X,y\ny,Y,x\n")
+    assert [one["message"] for one in answer["refusals"]] == [
+        "there is no team y, for line 3 waits for this one in turn: it is a loop",
+        "there is no team x, for line 2 waits for this one in turn: it is a loop",
+    ]
+
+
 WRONG = "slug,name,parent\nok,Fine,\nBad Slug,,\nlost,Lost,nowhere\nx,X,y\ny,Y,x\nme,Me,me\nok,Twice,\nnameless,,\n"
 REFUSED = [(3, "slug"), (4, "parent"), (5, "parent"), (6, "parent"), (7, "parent"), (8, ""), (9, "name")]
 

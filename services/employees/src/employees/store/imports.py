@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from employees import errors
-from employees.models import WRITABLE, employees
+from employees.models import WRITABLE, employees, is_erased
 from employees.store import lines, people, rules
 from shared.changes import Author
 from shared.db import Connection, Query, any_of
@@ -104,6 +104,8 @@ class _Batch:
             after["manager_id"] = self._manager(row, before)
         if all(before[name] == value for name, value in after.items()):
             return "unchanged"
+        if is_erased(before):
+            raise _Stop(Refused("", f"{before['username']} {errors.ERASED}"))
         self._check(after, before)
         if before["status"] == "active" and after["status"] == "inactive" and (count := self._reports[before["id"]]):
             raise _Stop(Waits("status", errors.has_reports(before["username"], count)))
@@ -129,7 +131,7 @@ class _Batch:
         if before is not None and id_ is not None and before["manager_id"] == id_:
             return int(id_)
         if id_ is None and fold(name) != fold(row["username"]):
-            raise _Stop(Waits("manager", f"{name}: {errors.MANAGER_UNKNOWN}"))
+            raise _Stop(Waits("manager", f"{name}: {errors.MANAGER_UNKNOWN}", absent=True))
         if id_ is None or (before is not None and before["id"] == id_):
             raise _Stop(Refused("manager", errors.MANAGER_SELF))
         if status != "active":

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from sqlalchemy import and_, bindparam, delete, insert, select
 
 from employees import errors
-from employees.models import FIELDS, WRITABLE, computed, employee_tokens, employees, employees_versions, erased, log
+from employees.models import FIELDS, WRITABLE, computed, employee_tokens, employees, employees_versions, erased, is_erased, log
 from employees.store import lines, lists, rules
 from shared.changes import Author
 from shared.db import Connection, Query, Reader, any_of
@@ -52,6 +52,8 @@ def change(
     """Set some fields. Raises NotFound, PreconditionFailed, Conflict, Invalid; what is the same already writes nothing."""
     before = _find(conn, employee_id, condition)
     after = {name: before[name] for name in WRITABLE} | dict(values)
+    if is_erased(before) and any(before[name] != value for name, value in after.items()):
+        raise Conflict(f"employee {employee_id} {errors.ERASED}")
     leaves = after["status"] == "inactive"
     if heir is not None and not leaves:
         raise Invalid.of("reassign_reports_to", errors.REASSIGN_IDLE)

@@ -11,7 +11,12 @@ AuditService = Literal["employees", "gateway", "teams"]
 _ACTOR = Meta(min_length=1, max_length=200, description="Who made the change: account:1, service:teams, or an account's username.")
 NotedHead = Annotated[
     str,
-    Meta(pattern=r"^(employees|gateway|teams)\.[0-9]{1,18}\.[0-9a-f]{64}(?!\n)$", max_length=100, description="service.seq.hash"),
+    Meta(
+        pattern=r"^(employees|gateway|teams)\.[0-9]{1,18}\.[0-9a-f]{64}(?!\n)$",
+        max_length=100,
+        description="service.seq.hash",
+        extra={"expected": "a head noted before: service.seq.hash, of employees, gateway or teams"},
+    ),
 ]
 
 

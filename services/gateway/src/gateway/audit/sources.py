@@ -7,24 +7,30 @@ from typing import Final
 
 from gateway.audit.merged import Rows, Sort, Source
 from gateway.clients import Ask, Upstream
+from gateway.feed import OWNERS
 from gateway.models import log
 from gateway.store.accounts import ACCOUNTS
 from gateway.store.tokens import TOKENS
 from gateway.views.parts import Parts, Plan
 from gateway.webhooks.store import RECORDS as WEBHOOKS
-from shared.audit import Asked, Audit, AuditCheck, AuditPage, AuditRow
+from shared.audit import Asked, Audit, AuditCheck, AuditPage, AuditRow, unknown_entity
 from shared.db import Database
 
 SERVICES: Final = ("employees", "gateway", "teams")
-AUDIT: Final = Audit(log, [ACCOUNTS, TOKENS, WEBHOOKS])
+AUDIT: Final = Audit(log, [ACCOUNTS, TOKENS, WEBHOOKS], ["password", "session", "webhook_secret"])
+LOG_OF: Final[Mapping[str, str]] = {**OWNERS, **dict.fromkeys(AUDIT.entities, "gateway")}
+"""Whose log tells of which records."""
 LOGS: Final = Plan(required=frozenset(SERVICES))
 CALL: Final = 10.0
 """Seconds for a page of a log, where the whole has no limit."""
 
 
 def sources(upstreams: Sequence[Upstream], db: Database, ask: Ask, asked: Asked) -> Mapping[str, Source]:
-    """The rows that are asked for, of each log."""
-    return {"gateway": _own(db, asked), **{upstream.name: source(upstream, ask, asked) for upstream in upstreams}}
+    """The rows that are asked for, of each log that may have some. Raises BadRequest naming `entity`."""
+    if asked.entity is not None and asked.entity not in LOG_OF:
+        raise unknown_entity(LOG_OF)
+    every = {"gateway": _own(db, asked), **{upstream.name: source(upstream, ask, asked) for upstream in upstreams}}
+    return every if asked.entity is None else {LOG_OF[asked.entity]: every[LOG_OF[asked.entity]]}
 
 
 async def checked(upstreams: Sequence[Upstream], db: Database, ask: Ask, noted: Sequence[str]) -> dict[str, AuditCheck]:

@@ -22,7 +22,6 @@ from gateway.forward import BrokenResponse, Forwarder
 from gateway.limits import Limits
 from gateway.sessions import COOKIE, Sessions
 from gateway.tokens import Tokens
-from shared.db import StoreError
 from shared.errors import Forbidden, MethodNotAllowed, NotFound, Problem
 from shared.exchange import CLIENT_GONE, Exchange, exchange_of
 from shared.identity import Caller
@@ -184,10 +183,7 @@ class GatewayEdge:
             return known
         if credentials.may_be_guessed(shown):
             self._limits.look(address)
-        try:
-            return await credentials.check(shown)
-        except (StoreError, ServiceUnavailable, TimeoutError) as error:
-            raise ServiceUnavailable("Sessions and tokens can't be checked at the moment.") from error
+        return await credentials.check(shown)
 
     def _look_behind_proxies(self, scope: Any, headers: Headers) -> None:
         """Put the client's own address and scheme into the scope, when a trusted proxy tells them."""

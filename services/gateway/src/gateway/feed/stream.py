@@ -64,13 +64,13 @@ class Stream:
     async def _all(self, batch: Batch) -> AsyncGenerator[bytes, None]:
         missing: tuple[str, ...] = ()
         while True:
+            if reason := await self.over():  # what was read meanwhile is handed to nobody who was shut out
+                yield _event("end", {"reason": reason})
+                return
             if piece := self._piece(batch, missing):
                 yield piece
                 self._heard = time.monotonic()
             missing = batch.missing
-            if reason := await self.over():
-                yield _event("end", {"reason": reason})
-                return
             batch = await self.merged.read(batch.after, self.entities, limit=AT_ONCE, wait=LOOK, ask=False)
 
     def _piece(self, batch: Batch, missing: tuple[str, ...]) -> bytes:

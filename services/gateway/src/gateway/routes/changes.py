@@ -9,13 +9,13 @@ from quart import Blueprint, Response, request
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
+from gateway.errors import ServiceUnavailable
 from gateway.feed import EVERYTHING, Batch, Stream, Vector
 from gateway.feed.schemas import NOW, FeedEvents, FeedQuery, Restored, Unreadable
 from gateway.feed.stream import AT_ONCE, LINGER
 from gateway.feed.stream import MEDIA_TYPE as EVENT_STREAM
-from gateway.routes.context import gateway, grant, wants_all
+from gateway.routes.context import check_again, gateway, grant, wants_all
 from shared.context import exchange
-from shared.db import StoreError
 from shared.feed import BUDGET, MEDIA_TYPE
 from shared.media import JSON_NAMES, YAML_NAMES
 from shared.operations import READ, operation
@@ -23,8 +23,6 @@ from shared.responses import respond, stream
 
 blueprint: Final = Blueprint("changes", __name__)
 LAST_SEEN: Final = "Last-Event-ID"
-CHECK_EVERY: Final = 5.0
-"""Seconds between two looks whether the session or token of a stream is still in force."""
 
 
 @blueprint.get("/v1/changes")
@@ -51,6 +49,7 @@ async def list_changes(query: FeedQuery) -> Response:
     at = await _place(query.after, "after")
     feed = gateway().outlets.feed
     batch = await feed.read(at, query.entity or EVERYTHING, limit=query.limit, wait=query.wait)
+    await check_again()
     strict = wants_all()
     if strict or not batch.events:
         batch.require()
@@ -104,20 +103,16 @@ async def _stream(query: FeedQuery) -> Response:
 def _end_of(stopping: Callable[[], bool]) -> tuple[Callable[[], Awaitable[str]], Callable[[], bool]]:
     """Why this request's stream is to end, asked again and again; and whether it is to be cut off, since it was due and did not end."""
     parts, mine = gateway(), grant()  # a stream outlives the request in which these are known
-    due = checked = 0.0
+    due = 0.0
 
     async def over() -> str:
-        nonlocal checked
         if stopping():
             return "the service is stopping"
-        if mine is not None and time.monotonic() - checked >= CHECK_EVERY:
-            checked = time.monotonic()
-            try:
-                if not await parts.lasts(mine):
-                    return "the session or token has ended"
-            except StoreError:
-                return "the session or token can't be checked"
-        return ""
+        try:
+            ended = mine is not None and not await parts.lasts(mine)
+        except ServiceUnavailable:
+            return "the session or token can't be checked"
+        return "the session or token has ended" if ended else ""
 
     def overdue() -> bool:
         nonlocal due

@@ -11,16 +11,17 @@ from gateway.clients import Ask, Instant, Upstream
 from gateway.credentials import SCOPE_KEY, Grant
 from gateway.edge.deadlines import for_services
 from gateway.edge.proxies import counted_as
-from gateway.errors import NeedsSession, NotLoggedIn
+from gateway.errors import InvalidToken, NeedsSession, NotLoggedIn
 from gateway.limits import Limits
 from gateway.oidc import OpenId
 from gateway.outlets import Outlets
 from gateway.passwords import Passwords
 from gateway.revocations import Revocations
 from gateway.sessions import Session, Sessions
+from gateway.store import accounts
 from gateway.tokens import TokenGrant, Tokens
 from gateway.views import Joined
-from shared.context import caller, exchange
+from shared.context import caller, database, exchange
 from shared.errors import Forbidden, Problem
 from shared.operations import Limit
 from shared.responses import respond
@@ -56,7 +57,7 @@ class Parts:
         self.tokens.forget(account_id)
 
     async def lasts(self, found: Grant) -> bool:
-        """Whether a session or token is still in force, by the database. Raises StoreError."""
+        """Whether a session or token is in force still. Raises ServiceUnavailable."""
         return await (self.sessions.lasts(found) if isinstance(found, Session) else self.tokens.lasts(cast("TokenGrant", found)))
 
 
@@ -85,6 +86,13 @@ def grant() -> Grant | None:
     return found if isinstance(found, Grant) else None
 
 
+async def check_again() -> None:
+    """Who was let in may have been shut out while the answer was waited for. Raises NotLoggedIn, InvalidToken, ServiceUnavailable."""
+    found = grant()
+    if found is not None and not await gateway().lasts(found):
+        raise NotLoggedIn if isinstance(found, Session) else InvalidToken
+
+
 def session() -> Session:
     """The caller's session. Raises NotLoggedIn without one, NeedsSession for a token."""
     found = grant()
@@ -95,14 +103,17 @@ def session() -> Session:
     return found
 
 
-def account_asked(account_id: int | None) -> int:
-    """Whose things are asked for: one's own, or an account's. Raises Forbidden for another's, unless an admin asks."""
+async def account_asked(account_id: int | None) -> int:
+    """Whose things are asked for: one's own, or an account's. Raises Forbidden for another's, unless an admin asks, and NotFound."""
     found = grant()
     if found is None:
         raise NotLoggedIn
     if account_id not in (None, found.account_id) and found.caller.role != "admin":
         raise Forbidden("This needs the role admin for other accounts than one's own.")
-    return found.account_id if account_id is None else account_id
+    if account_id is None:
+        return found.account_id
+    await accounts.get_account(database(), account_id)
+    return account_id
 
 
 async def guess(username: str, *, elsewhere: bool = False) -> dict[str, str]:

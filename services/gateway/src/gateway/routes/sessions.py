@@ -20,10 +20,10 @@ blueprint: Final = Blueprint("sessions", __name__)
 
 
 @blueprint.get("/v1/sessions")
-@operation(allow=READ, query=SessionsQuery, responses={200: SessionPage}, problems=(410,))
+@operation(allow=READ, query=SessionsQuery, responses={200: SessionPage}, problems=(404, 410))
 async def list_sessions(query: SessionsQuery) -> Response:
     """The sessions in force, a page at a time."""
-    account_id, current = _whose(query.account_id)
+    account_id, current = await _whose(query.account_id)
     kept = gateway().sessions
     page = await sessions.list_sessions(database(), account_id, kept.in_force_since(), cursor=query.cursor, limit=query.limit)
 
@@ -36,10 +36,10 @@ async def list_sessions(query: SessionsQuery) -> Response:
 
 
 @blueprint.delete("/v1/sessions")
-@operation(allow=READ, query=WhoseQuery, responses={204: None})
+@operation(allow=READ, query=WhoseQuery, responses={204: None}, problems=(404,))
 async def end_sessions(query: WhoseQuery) -> Response:
     """End all sessions but the one that asks."""
-    account_id, current = _whose(query.account_id)
+    account_id, current = await _whose(query.account_id)
     async with gateway().ending(account_id):
         await database().write(partial(sessions.end_all, account_id=account_id, author=author(), but=current))
     return no_content()
@@ -58,12 +58,12 @@ async def end_session(session_id: int) -> Response:
     return no_content()
 
 
-def _whose(account_id: int | None) -> tuple[int, int | None]:
+async def _whose(account_id: int | None) -> tuple[int, int | None]:
     """The account that is asked for, and the session that asks when it is one of that account's.
 
-    Raises NeedsSession for a token that is no admin's, and Forbidden as `account_asked` does.
+    Raises NeedsSession for a token that is no admin's, and what `account_asked` does.
     """
-    asked = account_asked(account_id)
+    asked = await account_asked(account_id)
     if caller().role != "admin":
         return asked, session().id
     found = grant()

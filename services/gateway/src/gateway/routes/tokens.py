@@ -27,6 +27,7 @@ from shared.operations import PUBLIC, READ, operation
 from shared.responses import answered, no_content, respond
 
 blueprint: Final = Blueprint("tokens", __name__)
+TOO_LATE: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +93,23 @@ def _expiry(text: str | None) -> str | None:
     if text is None:
         return None
     try:
-        expires = datetime.fromisoformat(text).astimezone(UTC)
-        told = expires.timestamp() if datetime.fromisoformat(text).tzinfo is not None and expires.year < 9999 else None
-    except (ValueError, OverflowError):
-        told = None
-    if told is None:
+        expires = datetime.fromisoformat(text)
+    except ValueError:
+        expires = None
+    if expires is None or expires.tzinfo is None:
         raise Invalid.of("expires_at", "is a time with its offset, as 2027-01-31T12:00:00Z")
-    if told <= gateway().tokens.now():
+    if expires.timestamp() <= gateway().tokens.now():
         raise Invalid.of("expires_at", "is past")
-    return moment(told)
+    if expires >= TOO_LATE:
+        raise Invalid.of("expires_at", "is before the year 9999; without it, a token has no end")
+    return moment(expires.timestamp())
 
 
 @blueprint.get("/v1/tokens")
-@operation(allow=READ, query=TokenQuery, responses={200: TokenPage}, problems=(410,))
+@operation(allow=READ, query=TokenQuery, responses={200: TokenPage}, problems=(404, 410))
 async def list_tokens(query: TokenQuery) -> Response:
     """One's own tokens, or an account's for admins, a page at a time; a token sees those of its own scope or less."""
-    account_id = account_asked(query.account_id)
+    account_id = await account_asked(query.account_id)
     page = await tokens.list_tokens(
         database(), account_id, _scopes(), sort=query.sort, cursor=query.cursor, limit=query.limit, count=query.count
     )
@@ -119,7 +121,7 @@ async def list_tokens(query: TokenQuery) -> Response:
 async def get_token(token_id: int) -> Response:
     """One token; not its text, which nobody has any more."""
     token = await tokens.get_token(database(), token_id)
-    if not _sight()(token):
+    if not (await _sight())(token):
         raise tokens.unknown(token_id)
     return respond(_shown(token))
 
@@ -128,7 +130,7 @@ async def get_token(token_id: int) -> Response:
 @operation(allow=READ, responses={204: None})
 async def revoke_token(token_id: int) -> Response:
     """Revoke a token: it is dead here at once, and everywhere within a second. One of scope read can revoke only itself."""
-    found, who, sees = grant(), author(), _sight()
+    found, who, sees = grant(), author(), await _sight()
     itself = isinstance(found, TokenGrant) and found.id == token_id
     if isinstance(found, TokenGrant) and found.scope == "read" and not itself:
         raise Forbidden("A token of scope read revokes none but itself.")
@@ -147,9 +149,9 @@ def _scopes() -> list[str]:
     return scopes_within(SCOPES[found.scope]) if isinstance(found, TokenGrant) else list(SCOPES)
 
 
-def _sight() -> Callable[[Mapping[str, Any]], bool]:
+async def _sight() -> Callable[[Mapping[str, Any]], bool]:
     """Which tokens the caller may see: one's own, or any for admins; a token, none beyond its scope."""
-    owner, scopes = None if caller().role == "admin" else account_asked(None), _scopes()
+    owner, scopes = None if caller().role == "admin" else await account_asked(None), _scopes()
     return lambda token: owner in (None, token["account_id"]) and token["scope"] in scopes
 
 

@@ -10,7 +10,15 @@ from shared.queries import Lenient
 Password = Annotated[str, Meta(max_length=256)]
 AccountRole = Literal["viewer", "editor", "admin"]
 Scope = Literal["read", "write", "admin"]
-Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?(?!\n)$")]
+Name = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=100,
+        pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?(?!\n)$",
+        extra={"expected": "one line of text without blanks at its ends"},
+    ),
+]
 
 
 Subject = Annotated[
@@ -19,6 +27,7 @@ Subject = Annotated[
         max_length=800,
         pattern=r"^https?:[!-~]+ [!-~]([ -~]*[!-~])?$",
         description="The issuer, a space, and the subject that it calls somebody by.",
+        extra={"expected": "the issuer, a space, and a subject, like https://id.example.org 248289761001"},
     ),
 ]
 
@@ -33,7 +42,9 @@ class Credentials(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class LogInQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where on this site the browser goes when it is logged in."""
 
-    return_to: Annotated[str, Meta(max_length=200, pattern=r"^/([!-.0-\[\]-~][!-\[\]-~]*)?$")] = "/"
+    return_to: Annotated[
+        str, Meta(max_length=200, pattern=r"^/([!-.0-\[\]-~][!-\[\]-~]*)?$", extra={"expected": "a path on this site, like /v1/session"})
+    ] = "/"
 
 
 Words = Annotated[str, Meta(max_length=2000)]
@@ -91,7 +102,9 @@ class WhoseQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class AccountBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A new account."""
 
-    username: Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\s:\x00-\x1f\x7f]+$")]
+    username: Annotated[
+        str, Meta(min_length=1, max_length=128, pattern=r"^[^\s:\x00-\x1f\x7f]+$", extra={"expected": "text without blanks and colons"})
+    ]
     password: Password
     role: AccountRole
 

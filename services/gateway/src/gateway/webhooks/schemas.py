@@ -15,6 +15,7 @@ Url = Annotated[
         max_length=MAX_URL,
         pattern=r"^https?:[!-~]+(?!\n)$",
         description="https, without a user, a password or a fragment; http only where private addresses are allowed.",
+        extra={"expected": "an address like https://hooks.example.org/roster"},
     ),
 ]
 Entities = Annotated[list[Entity], Meta(min_length=1, max_length=3)]

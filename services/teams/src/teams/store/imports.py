@@ -40,7 +40,7 @@ def _apply_team(conn: Connection, row: Row, known: dict[str, Record], parents: d
     if "parent" in row:
         parent = known.get(row["parent"]) if row["parent"] else None
         if row["parent"] and parent is None:
-            return Waits("parent", f"there is no team {row['parent']}")
+            return Waits("parent", f"there is no team {row['parent']}", absent=True)
         values["parent_id"] = parent["id"] if parent else None
         moves = parent is not None and (before is None or before["parent_id"] != parent["id"])
         if parent and moves and (fault := teams.fault_of_parent(conn, parents, parent["id"], before["id"] if before else None)):
