@@ -137,14 +137,16 @@ class Forwarder:
             body = await _body(flight, length, WHOLE if deadline is not None else 0) if length != 0 else None
             idle = self._patience if deadline is None else None
             response = await lane.request(method, target, headers, body, length=length, deadline=deadline, idle=idle)
+            flight.pending = False
+            if (300 <= response.status < 400 and response.status != 304) or response.status == 401:
+                response.close()
+                raise BadGateway(f"The {self._service} service gave an answer that can't be passed on.")
+            if not response.ended:
+                await response.some()  # what breaks off before its first byte can still be told
         except PoolError as error:
             raise self._problem(error, flight) from error
         except ValueError as error:
             raise BadRequest(f"The request can't be passed on: {error}.") from error
-        flight.pending = False
-        if (300 <= response.status < 400 and response.status != 304) or response.status == 401:
-            response.close()
-            raise BadGateway(f"The {self._service} service gave an answer that can't be passed on.")
         return response
 
     async def _answer(self, response: Response, extra: Sequence[tuple[bytes, bytes]], flight: Flight) -> int:
