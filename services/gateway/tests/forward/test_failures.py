@@ -44,6 +44,8 @@ async def test_no_time_left_asks_nothing(servers: RawServers, opened: Any) -> No
         b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n",
         b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n",
         b"HTTP/1.1 101 Switching\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 0\r\ncontent-type: text/plain\r\n\r\n",
+        b"HTTP/1.1 201 Created\r\nlocation: /a\r\nlocation: /b\r\ncontent-length: 0\r\n\r\n",
     ],
 )
 async def test_an_answer_that_cannot_be_passed_on_is_502(servers: RawServers, answer: bytes, opened: Any) -> None:
