@@ -22,6 +22,7 @@ from gateway.config import Settings
 from gateway.passwords import Passwords
 from gateway.store import accounts
 from shared.changes import Author
+from shared.client import PATIENCE
 from shared.db import Database
 from shared.feed import MEDIA_TYPE
 from shared.identity import generate_key
@@ -158,11 +159,14 @@ def rules_of(app: Any) -> Rules:
 
 
 class opened:  # noqa: N801 - used like a function
-    """A House as long as the block lasts; `clock` may be shared by several. With `alone`, the settings say where the services are."""
+    """A House as long as the block lasts; `clock` may be shared by several. With `alone`, the settings say where the services are;
+    `patience` is the gateway's with clients that move nothing.
+    """
 
-    def __init__(self, settings: Settings, clock: Clock | None = None, *, alone: bool = False) -> None:
+    def __init__(self, settings: Settings, clock: Clock | None = None, *, alone: bool = False, patience: float = PATIENCE) -> None:
         self._settings = settings
         self._alone = alone
+        self._patience = patience
         self._clock = clock or Clock()
         self._open: list[AbstractAsyncContextManager[Any]] = []
 
@@ -170,7 +174,7 @@ class opened:  # noqa: N801 - used like a function
         employees, teams = Fake(), Fake()
         employees.url, teams.url = await self._enter(serving(employees, lifespan=False)), await self._enter(serving(teams, lifespan=False))
         where = {} if self._alone else {"employees_url": employees.url, "teams_url": teams.url}
-        app = create_app(msgspec.structs.replace(self._settings, **where), clock=self._clock)
+        app = create_app(msgspec.structs.replace(self._settings, **where), clock=self._clock, patience=self._patience)
         await self._enter(checked(app, rules_of(app)))
         url = await self._enter(serving(app))
         http = await self._enter(httpx.AsyncClient(trust_env=False, timeout=20))

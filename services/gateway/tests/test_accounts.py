@@ -43,6 +43,8 @@ async def test_wrong_fields_are_named(house: Any, admin: Any) -> None:
         ({"username": "a b"}, "username"),
         ({"username": ""}, "username"),
         ({"username": "viewer\n"}, "username"),
+        ({"username": "\uff41dmin"}, "username"),
+        ({"username": "adm\u200bin"}, "username"),
         ({"role": "root"}, "role"),
         ({"password": "short"}, "password"),
         ({"password": "password1"}, "password"),

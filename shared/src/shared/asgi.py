@@ -2,7 +2,7 @@
 
 Quart starts two tasks for every request and reads a body as fast as it comes. Here the handler runs in the server's own task. A
 request that takes longer than `WATCH_AFTER` gets a watcher: one task that waits for the disconnect and for the deadline, and
-cancels the handler. Quick requests never pay for it.
+cancels the handler; also one whose client moves no byte for as long as the app has patience. Quick requests never pay for it.
 """
 
 import asyncio
@@ -15,10 +15,11 @@ from quart.asgi import ASGIHTTPConnection
 from quart.utils import encode_headers
 from werkzeug.datastructures import Headers
 
+from shared.client import Client
 from shared.errors import Overloaded, RequestTimedOut, UpstreamTimeout
 from shared.exchange import CLIENT_GONE, Exchange, exchange_of
 from shared.problems import send_problem
-from shared.pulled import Disconnected, PulledBody, until_disconnected
+from shared.pulled import Disconnected, PulledBody
 
 NOBODY: Final = ("<local>",)
 WATCH_AFTER: Final = 0.1  # seconds; longer than a durable write waits for its group
@@ -26,14 +27,17 @@ BODYLESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
 
 
 class Watch:
-    """Cancels the handler's task when its caller disconnects, its time is up or the service stops; the flags tell which."""
+    """Cancels the handler's task when its client disconnects or moves no byte for `patience` seconds, its time is up or the service stops;
+    the flags tell which.
+    """
 
-    __slots__ = ("_body", "_exchange", "_loop", "_receive", "_task", "_timer", "_watcher", "ended", "expired", "interrupted")
+    __slots__ = ("_body", "_client", "_exchange", "_loop", "_patience", "_task", "_timer", "_watcher", "ended", "expired", "interrupted")
 
-    def __init__(self, receive: Any, body: PulledBody, exchange: Exchange) -> None:
-        self._receive = receive
+    def __init__(self, client: Client, body: PulledBody, exchange: Exchange, patience: float) -> None:
+        self._client = client
         self._body = body
         self._exchange = exchange
+        self._patience = patience
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self._watcher: asyncio.Task[None] | None = None
@@ -42,12 +46,13 @@ class Watch:
         self._timer = self._loop.call_later(WATCH_AFTER if left is None else min(WATCH_AFTER, left), self._look)
 
     def _look(self) -> None:
-        left = self._exchange.left(time.monotonic())
+        now = time.monotonic()
+        left = self._exchange.left(now)
         if self._exchange.interrupt():
             self.interrupted = True
             self._end()
             return
-        if left is not None and left <= 0:
+        if (left is not None and left <= 0) or self._client.idle(now) > self._patience:
             self.expired = True
             self._end()
             return
@@ -57,7 +62,7 @@ class Watch:
         self._timer = self._loop.call_later(again if left is None else min(again, left), self._look)
 
     async def _await_disconnect(self) -> None:
-        if await until_disconnected(self._receive):
+        if await self._client.disconnected():
             self._end()
 
     def _end(self) -> None:
@@ -81,11 +86,12 @@ class Connection(ASGIHTTPConnection):
     async def __call__(self, receive: Any, send: Any) -> None:
         request: Any = self._create_request_from_scope(send)
         exchange = exchange_of(cast("Any", self.scope))
+        client = Client(receive, send)
         if _may_have_body(self.scope):
-            request.body.attach(receive)
-        watch = Watch(receive, request.body, exchange)
+            request.body.attach(client.receive)
+        watch = Watch(client, request.body, exchange, cast("Any", self.app).patience)
         try:
-            await self.handle_request(request, send)
+            await self.handle_request(request, client.send)
         except Disconnected:
             exchange.status = exchange.status or CLIENT_GONE
         except asyncio.CancelledError:

@@ -6,7 +6,7 @@ A complete service is `shared/src/shared/testing/notes.py`; `shared/tests/test_s
 import asyncio
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import cache, partial
-from math import ceil
+from math import ceil, inf
 from typing import Any, cast
 
 from quart import Blueprint, Quart, Request, Response, g
@@ -70,6 +70,8 @@ class Service(Quart):
     identify: Identify
     max_upload: int
     stopping = False
+    patience = inf
+    """Seconds in which a client may move no byte while it is its turn."""
     door: Door
 
     def __init__(self, name: str) -> None:

@@ -21,6 +21,13 @@ def fold(text: str | None) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
 
 
+def is_plain(text: str) -> bool:
+    """Whether a name can't be taken for another that is written in other characters, or with some that nobody sees: it has no compatibility
+    forms (fullwidth letters) and no format characters, as in PRECIS' UsernameCaseMapped (RFC 8265, section 3.3).
+    """
+    return text.isascii() or (unicodedata.is_normalized("NFKC", text) and not any(unicodedata.category(c) == "Cf" for c in text))
+
+
 def words(*texts: str | None) -> list[str]:
     """The distinct words of some texts, sorted: without case and accents, split at all that is neither letter nor digit."""
     text = " ".join(filter(None, texts))

@@ -35,8 +35,8 @@ TABLES: Final = ("text/csv", "application/x-ndjson")
 
 IGNORED: Final = "Invalid component: parameter `Prefer` in header"
 """A preference that is not understood is passed over (RFC 7240, section 2), so none is ever refused."""
-TAKEN: Final = re.compile("already$|is taken")
-"""How the message ends when a value is somebody else's."""
+TAKEN: Final = re.compile("already$|is taken|that nobody sees$")
+"""How the message ends when a value is somebody else's, or passes for it."""
 
 
 def is_fault(context: Any, failure: Any, case: Any, response: Any) -> bool:

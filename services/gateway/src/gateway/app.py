@@ -33,6 +33,7 @@ from gateway.routes import BLUEPRINTS
 from gateway.routes.context import EXTENSION, Parts
 from gateway.sessions import COOKIE, SessionCookies, Sessions
 from gateway.tokens import Tokens
+from shared.client import PATIENCE
 from shared.db import Database
 from shared.identity import Caller, Minter
 from shared.lifecycle import keep_database, make_database
@@ -49,10 +50,11 @@ LOG_INS: Final = 0.1
 """How much of what may be under way log-ins may be: each costs as much as a thousand reads."""
 
 
-def create_app(settings: Settings | None = None, *, clock: Callable[[], float] = time.time) -> Service:
+def create_app(settings: Settings | None = None, *, clock: Callable[[], float] = time.time, patience: float = PATIENCE) -> Service:
     """The gateway as an ASGI app. Opens nothing before it serves. Raises SettingsError.
 
-    `clock` (seconds since the epoch) is what sessions and tokens are measured by.
+    `clock` (seconds since the epoch) is what sessions and tokens are measured by; `patience` (seconds) is had with clients that move no
+    byte, whichever way their requests take.
     """
     settings = settings or config.load_settings()
     config.check(settings)
@@ -64,7 +66,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
     calls = {"employees": _calls(settings, settings.employees_url), "teams": _calls(settings, settings.teams_url)}
     parts = _parts(settings, db, cookies, redis, calls, bearers, clock, log)
     follower = StaffFollower(settings, db, bearers["employees"], parts.ending, log)
-    forwards = {name: Forwarder(calls[name], name, bearers[name]) for name in UPSTREAMS}
+    forwards = {name: Forwarder(calls[name], name, bearers[name], patience=patience) for name in UPSTREAMS}
     edge = GatewayEdge(parts.sessions, parts.tokens, parts.limits, forwards, _policies(settings), log)
     app = create_service(
         "gateway",
@@ -83,6 +85,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
         door=partial(GatewayDoor, calls, edge),
         log=log,
     )
+    app.patience = patience
     _harden_cookie(app)
     edge.table = Table(routes_of(_own_routes(app)))
     app.extensions.update({EXTENSION: parts, "follower": follower})

@@ -7,31 +7,30 @@ reads. The last two kinds are cancelled, and `reason` says why. Quick requests n
 
 import asyncio
 import time
-from typing import Any, Final
+from typing import Final
 
+from shared.client import Client
 from shared.errors import RequestTimedOut, UpstreamTimeout
-from shared.pulled import until_disconnected
 
 TICK: Final = 0.025
 GRACE: Final = 0.05  # the pool's own deadline comes first, and knows better what it waited for
 
 
 class ClientGone(Exception):
-    """The client has disconnected, or neither sent nor read a byte for too long; nothing is left of the request upstream."""
+    """The client has disconnected, or read no byte for too long; nothing is left of the request upstream."""
 
 
 class Flight:
     """One request. `reason` is set before its task is cancelled from here; `pending` while its body is still to come."""
 
-    __slots__ = ("awaits_client", "deadline", "pending", "reason", "receive", "started", "task", "watcher")
+    __slots__ = ("client", "deadline", "pending", "reason", "started", "task", "watcher")
 
-    def __init__(self, receive: Any, deadline: float | None, pending: bool) -> None:
+    def __init__(self, client: Client, deadline: float | None, pending: bool) -> None:
         self.task = asyncio.current_task()
-        self.receive = receive
+        self.client = client
         self.started = time.monotonic()
         self.deadline = deadline
         self.pending = pending
-        self.awaits_client = 0.0
         self.reason: Exception | None = None
         self.watcher: asyncio.Task[None] | None = None
 
@@ -43,7 +42,7 @@ class Flight:
 
     async def watch(self) -> None:
         """Wait for the client to disconnect."""
-        if await until_disconnected(self.receive):
+        if await self.client.disconnected():
             self.end(ClientGone("the client has disconnected"))
 
 
@@ -79,14 +78,12 @@ class Flights:
         now = time.monotonic()
         for flight in self._flights:
             if flight.deadline is not None and now > flight.deadline + GRACE:
-                flight.end(_too_late(flight))
-            elif flight.awaits_client and now > flight.awaits_client + self._patience:
-                flight.end(ClientGone("the client neither sends nor reads"))
+                flight.end(_too_slow(flight) or UpstreamTimeout("The time for this request is spent."))
+            elif flight.client.idle(now) > self._patience:
+                flight.end(_too_slow(flight) or ClientGone("the client does not read"))
             elif flight.watcher is None and not flight.pending and now > flight.started + TICK:
                 flight.watcher = loop.create_task(flight.watch())
 
 
-def _too_late(flight: Flight) -> Exception:
-    if flight.pending:
-        return RequestTimedOut("The request's body came too slowly.")
-    return UpstreamTimeout("The time for this request is spent.")
+def _too_slow(flight: Flight) -> Exception | None:
+    return RequestTimedOut("The request's body came too slowly.") if flight.pending else None

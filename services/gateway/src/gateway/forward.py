@@ -7,13 +7,13 @@ Nothing else passes in either direction: no cookie, no client's Authorization, n
 
 import asyncio
 import re
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final
 
 from gateway.clients.faults import problem_of
 from gateway.flights import ClientGone, Flight, Flights
 from gateway.resilience import Calls, Lane, LaneName
+from shared.client import PATIENCE, Client
 from shared.errors import BadGateway, BadRequest, Problem, RequestTimedOut
 from shared.identity import Caller
 from shared.pool import PoolError, ReadTimeout, Response
@@ -53,8 +53,6 @@ TO_CLIENT: Final = frozenset(
         b"x-as-of-stable",
     )
 )
-PATIENCE: Final = 30.0  # seconds without a byte, on either side, after which a request without a deadline is given up
-
 WHOLE: Final = 64 * 1024
 """Bytes of a body that is here before a service is asked, so that who sends it slowly holds no place there: the most that ordinary
 operations take."""
@@ -121,11 +119,11 @@ class Forwarder:
         headers.append((b"x-request-id", request_id.encode("ascii")))
         if traceparent is not None:
             headers.append((b"traceparent", traceparent.encode("ascii")))
-        flight = Flight(receive, deadline, length != 0)
+        flight = Flight(Client(receive, send), deadline, length != 0)
         self.flights.begin(flight)
         try:
             response = await self._ask(self._lanes[lane], scope["method"].encode("ascii"), target, headers, length, flight)
-            return await self._answer(response, send, extra, flight)
+            return await self._answer(response, extra, flight)
         except asyncio.CancelledError:
             if flight.reason is None or (flight.task is not None and flight.task.uncancel() > 0):
                 raise
@@ -139,27 +137,28 @@ class Forwarder:
             body = await _body(flight, length, WHOLE if deadline is not None else 0) if length != 0 else None
             idle = self._patience if deadline is None else None
             response = await lane.request(method, target, headers, body, length=length, deadline=deadline, idle=idle)
+            flight.pending = False
+            if (300 <= response.status < 400 and response.status != 304) or response.status == 401:
+                response.close()
+                raise BadGateway(f"The {self._service} service gave an answer that can't be passed on.")
+            if not response.ended:
+                await response.some()  # what breaks off before its first byte can still be told
         except PoolError as error:
             raise self._problem(error, flight) from error
         except ValueError as error:
             raise BadRequest(f"The request can't be passed on: {error}.") from error
-        flight.pending = False
-        if (300 <= response.status < 400 and response.status != 304) or response.status == 401:
-            response.close()
-            raise BadGateway(f"The {self._service} service gave an answer that can't be passed on.")
         return response
 
-    async def _answer(self, response: Response, send: Any, extra: Sequence[tuple[bytes, bytes]], flight: Flight) -> int:
+    async def _answer(self, response: Response, extra: Sequence[tuple[bytes, bytes]], flight: Flight) -> int:
         headers = [field for field in response.headers if field[0] in TO_CLIENT]
         headers += extra
+        send = flight.client.send
         try:
             await send({"type": "http.response.start", "status": response.status, "headers": headers})
             part = response.take()
             while not response.ended:
                 if part:
-                    flight.awaits_client = time.monotonic()
                     await send({"type": "http.response.body", "body": part, "more_body": True})
-                    flight.awaits_client = 0.0
                 part = await response.receive()
             await send({"type": "http.response.body", "body": part, "more_body": False})
         except PoolError as error:
@@ -217,9 +216,7 @@ async def _rest(flight: Flight, piece: bytes) -> AsyncIterator[bytes]:
 
 async def _next(flight: Flight) -> bytes:
     """The next piece of the client's body; `pending` tells whether more follow."""
-    flight.awaits_client = time.monotonic()
-    message = await flight.receive()
-    flight.awaits_client = 0.0
+    message = await flight.client.receive()
     if message["type"] == "http.disconnect":
         raise ClientGone("the client has disconnected")
     flight.pending = message.get("more_body", False)

@@ -184,7 +184,7 @@ class OpenId:
         try:
             known = jwk.import_key({name: value for name, value in msgspec.to_builtins(key).items() if value is not None})
             return msgspec.json.decode(jws.deserialize_compact(token, known, algorithms=[header.alg]).payload, type=Claims)
-        except (JoseError, ValueError, TypeError, RecursionError, UnsupportedAlgorithm) as error:
+        except (JoseError, LookupError, ValueError, TypeError, RecursionError, UnsupportedAlgorithm) as error:
             raise _unusable() from error
 
     def _check(self, claims: Claims, nonce: str) -> None:

@@ -145,7 +145,11 @@ async def test_silence_is_waited_for_only_so_long() -> None:
     assert outcome.error == "no answer within 0.2 s"
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "https://nowhere.invalid/", "http://127.0.0.1:1", "http:///", "https:x"])
+WRONG = ["http://127.0.0.1:1/", "https://nowhere.invalid/", "http://127.0.0.1:1", "http:///", "https:x"]
+NAMELESS = ["https://a..b/hook", "https://.example.com/", f"https://{'a' * 64}.example/", "https://xn--/", "https://xn--a.example/"]
+
+
+@pytest.mark.parametrize("url", WRONG + NAMELESS)
 async def test_whatever_goes_wrong_is_an_outcome(url: str) -> None:
     outcome = await Receivers(private=True, within=5).deliver(url, {}, b"{}")
     assert outcome.status is None

@@ -44,11 +44,25 @@ async def test_no_time_left_asks_nothing(servers: RawServers, opened: Any) -> No
         b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n",
         b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n",
         b"HTTP/1.1 101 Switching\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 0\r\ncontent-type: text/plain\r\n\r\n",
+        b"HTTP/1.1 201 Created\r\nlocation: /a\r\nlocation: /b\r\ncontent-length: 0\r\n\r\n",
     ],
 )
 async def test_an_answer_that_cannot_be_passed_on_is_502(servers: RawServers, answer: bytes, opened: Any) -> None:
     async with opened(await servers.start(replying(answer))) as door:
         assert (await door.ask(b"GET /v1/things HTTP/1.1\n"))[0] == 502
+
+
+@pytest.mark.parametrize("framing", [b"content-length: 100", b"transfer-encoding: chunked"])
+async def test_an_answer_without_a_byte_of_its_body_is_502(servers: RawServers, framing: bytes, opened: Any) -> None:
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n%b\r\n\r\n" % framing)
+        await asyncio.sleep(0.05)
+
+    async with opened(await servers.start(handler)) as door:
+        assert (await door.ask(b"GET /v1/things HTTP/1.1\n"))[0] == 502
+        await door.settled()
 
 
 async def lost_on_reuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -62,6 +62,9 @@ LIES: dict[str, Callable[[IdentityProvider], Any]] = {
     "a point off the curve": lambda it: it.answers.update(
         {"/keys": as_json({"keys": [{"kty": "EC", "kid": "first", "crv": "P-256", "x": "AA", "y": "AA"}]})}
     ),
+    "a curve that nobody knows": lambda it: it.answers.update(
+        {"/keys": as_json({"keys": [{"kty": "EC", "kid": "first", "crv": "P-1", "x": "AA", "y": "AA"}]})}
+    ),
     "no keys": lambda it: it.answers.update({"/keys": as_json({"keys": []})}),
     "keys without a list": lambda it: it.answers.update({"/keys": as_json({"keys": 7})}),
     "a client that it does not know": lambda it: it.answers.update({"/token": as_json({"error": "invalid_client"}, 401)}),

@@ -18,6 +18,7 @@ from shared.pool.errors import ProtocolViolation
 MAX_INTERIM = 8
 MAX_FIELDS = 128
 _STATUS_LINE = re.compile(rb"HTTP/1\.1 [1-5][0-9][0-9](?: [\t\x20-\x7e\x80-\xff]*)?\r\n")
+_SINGLE = frozenset((b"content-length", b"content-type", b"etag", b"location", b"transfer-encoding"))
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -212,12 +213,12 @@ def _parse(parser: Any, data: bytes) -> None:
 
 
 def _once(fields: Fields) -> dict[bytes, bytes]:
-    """The fields by name, those of one name joined; what frames the body must not be among these."""
+    """The fields by name, those of one name joined; what has one value must not be among these."""
     joined: dict[bytes, bytes] = {}
     for name, value in fields:
         if name not in joined:
             joined[name] = value
-        elif name in (b"content-length", b"transfer-encoding"):
+        elif name in _SINGLE:
             raise ProtocolViolation(f"more than one {name.decode()}")
         else:
             joined[name] += b", " + value

@@ -55,13 +55,15 @@ class Response:
 
     async def receive(self) -> bytes:
         """The next part of the body, b"" at its end. Raises PoolError when it breaks off, after all that came before."""
-        while not self._pieces:
+        await self.some()
+        return self.take()
+
+    async def some(self) -> None:
+        """Return when there is a part to take, or the body has ended. Raises PoolError when it breaks off before."""
+        while not (self._pieces or self.ended):
             if self._error is not None:
                 raise self._error
-            if self.ended:
-                return b""
             await self.change()
-        return self.take()
 
     async def read(self, limit: int | None = None) -> bytes:
         """The whole body. Longer than `limit` bytes: ProtocolViolation, and the connection is closed."""

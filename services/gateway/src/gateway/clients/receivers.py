@@ -67,7 +67,7 @@ class Receivers:
                 response = await self._post(httpx.URL(url), headers, body)
         except TimeoutError:
             return Outcome(None, f"no answer within {self._within:g} s", time.monotonic() - started)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, Refused) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, Refused) as error:
             return Outcome(None, _words(error), time.monotonic() - started)
         fault = None if response.is_success else f"the receiver answered {response.status_code}"
         return Outcome(response.status_code, fault, time.monotonic() - started, retry_after(response))
@@ -113,6 +113,14 @@ class Receivers:
 
 class Refused(Exception):
     """Where nothing is delivered."""
+
+
+def check_host(url: str) -> None:
+    """Raise ValueError for an address whose host no resolver can be asked for."""
+    try:
+        httpx.URL(url).host.encode("idna")
+    except httpx.InvalidURL as error:
+        raise ValueError(str(error)) from error
 
 
 def is_public(text: str) -> bool:

@@ -31,6 +31,7 @@ from shared.json import encode
 from shared.listing import respond_page
 from shared.operations import ADMIN, READ, operation
 from shared.responses import answered, no_content, respond
+from shared.words import is_plain
 
 blueprint: Final = Blueprint("accounts", __name__)
 HASHING: Final = 10.0
@@ -46,6 +47,8 @@ async def create_account(body: AccountBody) -> Response:
     """Add an account."""
     if body.username.endswith("\n"):  # Python's `$` lets it through the pattern, JSON Schema's does not
         raise Invalid.of("username", "ends with a line break")
+    if not is_plain(body.username):
+        raise Invalid.of("username", "has characters that pass for others, or that nobody sees")
     _check_password(body.password, body.username)
     password_hash = await gateway().passwords.hash(body.password)
     who = author()

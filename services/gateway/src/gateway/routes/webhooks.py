@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 from quart import Blueprint, Response, current_app
 
-from gateway.clients.receivers import WITHIN, is_public
+from gateway.clients.receivers import WITHIN, check_host, is_public
 from gateway.feed import EVERYTHING, Vector
 from gateway.feed.schemas import Unreadable
 from gateway.routes.context import gateway
@@ -138,6 +138,7 @@ def _check_url(url: str) -> None:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
+        check_host(url)
     except ValueError as error:
         raise Invalid.of("url", f"is no address: {error}") from error
     if not host or port == 0 or "#" in url or "@" in parts.netloc:
