@@ -1,4 +1,4 @@
-"""Clients that hold a place and move nothing: whichever way their requests take, they are given up."""
+"""Clients and services that hold a place and move nothing: whichever way a request takes, it is given up."""
 
 import asyncio
 import socket
@@ -58,6 +58,15 @@ async def test_an_export_that_nobody_reads_leaves_its_place_in_the_lane(narrow: 
         await until(lambda: len(narrow.teams.seen) == 1)
         await until_status(503, lambda: status_of_export(viewer))
         await until_status(200, lambda: status_of_export(viewer))
+
+
+@pytest.mark.parametrize("path", ["/v1/memberships/export", "/v1/teams/export"])
+async def test_a_service_that_says_nothing_keeps_no_place(narrow: Any, path: str) -> None:
+    narrow.teams.on(f"GET {path}", hang=True)
+    viewer = await narrow.browser().log_in("viewer")
+    assert (await viewer.get(path)).status_code == 504
+    narrow.teams.on("GET /v1/teams/export", body=b"slug\r\n", headers={"content-type": "text/csv"})
+    assert await status_of_export(viewer) == 200
 
 
 @pytest.mark.parametrize("path", ["/v1/memberships/import", "/v1/memberships/import?atomic=true", "/v1/teams/import"])

@@ -64,7 +64,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], float] =
     redis = make_redis(settings)
     bearers = _bearers(settings)
     calls = {"employees": _calls(settings, settings.employees_url), "teams": _calls(settings, settings.teams_url)}
-    parts = _parts(settings, db, cookies, redis, calls, bearers, clock, log)
+    parts = _parts(settings, db, cookies, redis, calls, bearers, clock, patience, log)
     follower = StaffFollower(settings, db, bearers["employees"], parts.ending, log)
     forwards = {name: Forwarder(calls[name], name, bearers[name], patience=patience) for name in UPSTREAMS}
     edge = GatewayEdge(parts.sessions, parts.tokens, parts.limits, forwards, _policies(settings), log)
@@ -103,11 +103,12 @@ def _parts(
     calls: Mapping[str, Calls],
     bearers: Mapping[str, Callable[[Caller], str]],
     clock: Callable[[], float],
+    patience: float,
     log: Any,
 ) -> Parts:
     """What the views ask."""
     revocations = make_revocations(redis, log)
-    services = {name: Upstream(name, rules, calls[name], bearers[name]) for name, rules in UPSTREAMS.items()}
+    services = {name: Upstream(name, rules, calls[name], bearers[name], patience=patience) for name, rules in UPSTREAMS.items()}
     return Parts(
         services["employees"],
         services["teams"],

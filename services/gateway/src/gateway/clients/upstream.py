@@ -15,6 +15,7 @@ from gateway.clients.faults import failure, refusal
 from gateway.clients.rules import Rule
 from gateway.resilience import Calls
 from shared import converters
+from shared.client import PATIENCE
 from shared.errors import BadGateway
 from shared.identity import Caller
 from shared.pool import PoolTransport
@@ -63,7 +64,9 @@ class Ask:
 class Upstream:
     """A service. Every URL is built from the owner's operation names; no other reaches the wire."""
 
-    def __init__(self, name: str, rules: tuple[Rule, ...], calls: Calls, bearer: Callable[[Caller], str]) -> None:
+    def __init__(
+        self, name: str, rules: tuple[Rule, ...], calls: Calls, bearer: Callable[[Caller], str], *, patience: float = PATIENCE
+    ) -> None:
         self.name = name
         self.calls = calls
         url_map = Map()
@@ -75,6 +78,7 @@ class Upstream:
         self._reads = {rule.name: rule.reads for rule in rules}
         self._urls = url_map.bind("service")
         self._bearer = bearer
+        self._patience = patience
         self._http = _client(calls.requests, MAX_ANSWER)
         self._streams = _client(calls.lanes["transfers"], None)
 
@@ -185,7 +189,8 @@ class Upstream:
             "traceparent": ask.traceparent,
         }
         extensions = {"deadline": ask.deadline}
-        return client.build_request(self._methods[operation], url, headers=ours, content=body, extensions=extensions, timeout=None)
+        idle = self._patience if ask.deadline is None else None
+        return client.build_request(self._methods[operation], url, headers=ours, content=body, extensions=extensions, timeout=idle)
 
 
 def _client(sender: Sender, max_body: int | None) -> httpx.AsyncClient:
