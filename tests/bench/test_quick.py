@@ -16,5 +16,5 @@ def test_every_scenario_runs(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "bench", "--quick", "--var", str(tmp_path / "bench")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    rows = {line.split()[0] for line in done.stdout.splitlines() if line.endswith((" yes", " no"))}
+    rows = {line.split()[0] for line in done.stdout.splitlines() if line.endswith((" yes", " no", " –"))}
     assert rows == {"import", "export", "writes", *SCENARIOS} - {"memory"}
