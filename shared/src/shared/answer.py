@@ -34,6 +34,8 @@ class Answer:
                 cycle.response_started = True  # an app that fails from now on is answered by nothing at all
             else:
                 if self._until_closed and not message.get("more_body", False):
+                    if cycle.flow.write_paused and not cycle.disconnected:
+                        await cycle.flow.drain()  # who is given up meanwhile must see that it is not all
                     cycle.expected_content_length = len(message.get("body", b""))
                     _reset_when_closed(cycle.transport, False)
                 await self._send(message)
