@@ -72,5 +72,5 @@ class ConnectionLost(PoolError):
 class ProtocolViolation(PoolError):
     """The bytes that came are not a response that may be passed on; the message says which rule they break."""
 
-    def __init__(self, message: str, *, sent: bool = True) -> None:
-        super().__init__(message, sent=sent)
+    def __init__(self, message: str) -> None:
+        super().__init__(message, sent=True)
